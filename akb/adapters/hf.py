@@ -1,0 +1,300 @@
+"""Any causal language model of transformers (`AutoModelForCausalLM`), on CPU, CUDA or Apple GPUs.
+
+    akb eval --model hf:ORG/NAME ...        akb eval --model /path/to/model ...
+
+Nothing is imported from torch before the first question is asked: what a finished run needs (the fingerprint) comes
+from the model's small files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from akb.adapters import snapshot
+from akb.adapters.cards import Card
+from akb.adapters.rendering import Encoded, Renderer
+from akb.errors import AkbError, missing_extra
+from akb.strict import Strict, parse
+from akb.types import Capabilities, Choose, Generate, Preview, Request, Response, Score
+
+VERSION = "hf/1"
+
+
+class Args(Strict):
+    """Settings of a local model: `--set model.KEY=VALUE`, or `args` of a card.
+
+    Attributes:
+        device: "auto" (CUDA, else Apple's mps, else the CPU), a torch device, or several separated by commas: then
+            each gets a copy of the model and a share of the batches.
+        dtype: "auto" (as the weights are kept), "float32", "bfloat16" or "float16".
+        device_map: spreads one model over several devices (accelerate), e.g. "auto"; instead of `device`.
+        revision: commit, branch or tag on the hub.
+        quantize: 4 or 8 bit weights (bitsandbytes; CUDA).
+        peft: folder or repository of a PEFT adapter to be put on the model.
+        batch_tokens: the most tokens that go through the model at once; null for a size that suits the device.
+        trust_remote_code: run code that comes with the model.
+        attention: transformers' attention implementation; null for its choice.
+        template: overrules the card: "chat" or "plain".
+        threads: torch threads on the CPU; null for torch's choice.
+    """
+
+    device: str = "auto"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    device_map: str | None = None
+    revision: str | None = None
+    quantize: Literal["4bit", "8bit"] | None = None
+    peft: str | None = None
+    batch_tokens: int | None = Field(default=None, ge=1)
+    trust_remote_code: bool = False
+    attention: str | None = None
+    template: Literal["chat", "plain"] | None = None
+    threads: int | None = Field(default=None, ge=1)
+
+
+class HF:
+    """A transformers model as an adapter."""
+
+    capabilities = Capabilities(choose=True, generate=True)
+
+    def __init__(self, card: Card, args: Args) -> None:
+        self.card, self.args = card, args
+        self.where = f"model {card.name}"
+
+    # -- what it is, without loading it --
+
+    @cached_property
+    def snapshot(self) -> snapshot.Snapshot:
+        return snapshot.find(self.card.model, self.args.revision or self.card.revision)
+
+    @cached_property
+    def template(self) -> Literal["chat", "plain"]:
+        wanted = self.args.template or self.card.template
+        return wanted if self.snapshot.chat_template else "plain"
+
+    @cached_property
+    def dtype(self) -> str:
+        return self.snapshot.dtype if self.args.dtype == "auto" else self.args.dtype
+
+    @cached_property
+    def devices(self) -> tuple[str, ...]:
+        if self.args.device != "auto":
+            return tuple(part.strip() for part in self.args.device.split(","))
+        torch = _torch(self.where)
+        if torch.cuda.is_available():
+            return ("cuda:0",)
+        return ("mps",) if torch.backends.mps.is_available() else ("cpu",)
+
+    def fingerprint(self) -> Mapping[str, Any]:
+        template = self.snapshot.chat_template if self.template == "chat" else None
+        told: dict[str, Any] = {
+            "adapter": VERSION,
+            "model": self.card.model if not self.snapshot.local else self.card.name,
+            "revision": self.snapshot.revision,
+            "dtype": self.dtype,
+            "template": self.template,
+            "template_sha256": None if template is None else snapshot.text_sha256(template),
+            "reasoning": self.card.reasoning.model_dump(mode="json"),
+            "device": self.args.device if self.args.device == "auto" else self.args.device.split(":")[0].split(",")[0],
+        }
+        for name in ("quantize", "attention", "device_map"):
+            if getattr(self.args, name) is not None:
+                told[name] = getattr(self.args, name)
+        if self.args.peft is not None:
+            told["peft"] = {"name": self.args.peft, "revision": _peft_identity(self.args.peft)}
+        return told
+
+    @property
+    def context(self) -> int | None:
+        """The longest sequence in tokens."""
+        return self.card.context or self.snapshot.context
+
+    # -- reading and planning --
+
+    @cached_property
+    def renderer(self) -> Renderer:
+        from akb.adapters import loading
+
+        tokenizer = loading.tokenizer(self.snapshot, self.args, self.where)
+        return Renderer(tokenizer, self.template, self.card.reasoning, self.where)
+
+    def preview(self, request: Request) -> Preview:
+        renderer = self.renderer
+        text = renderer.text(request)
+        if isinstance(request, Choose):
+            encoded = renderer.encode(request)
+            ids, continuations = encoded.prompt, encoded.continuations
+        else:
+            ids, continuations = tuple(renderer.ids(text)), ()
+        bos = 0
+        while renderer.bos is not None and bos < len(ids) and ids[bos] == renderer.bos:
+            bos += 1
+        return Preview(text, ids, bos, continuations)
+
+    def plan(self, requests: Sequence[Request]) -> Sequence[Sequence[int]]:
+        from akb.adapters import batching
+
+        costs = [self._cost(request) for request in requests]
+        return batching.plan(costs, [_kind(r) for r in requests], self._batch_tokens())
+
+    def _cost(self, request: Request) -> tuple[int, int]:
+        """(longest row in tokens, number of rows); an error if the model cannot take it."""
+        from akb.adapters.generation import room
+        from akb.adapters.scoring import rows
+
+        if isinstance(request, Generate):
+            longest = len(self.renderer.ids(self.renderer.text(request))) + room(request.decoding, self.renderer)
+            count = 1
+        else:
+            found = rows(self.renderer.encode(request))
+            longest, count = max(len(row.ids) for row in found), len(found)
+        if self.context is not None and longest > self.context:
+            raise AkbError(
+                f"a question takes {longest} tokens with its reply, the model takes {self.context}",
+                where=self.where,
+                fix="Ask with fewer shots or a smaller max_tokens; the question begins: "
+                f"{request.messages[-1].text[:80]!r}",
+            )
+        return longest, count
+
+    def _batch_tokens(self) -> int:
+        if self.args.batch_tokens is not None:
+            return self.args.batch_tokens
+        return 4096 if self.devices[0] == "cpu" else 16384
+
+    # -- asking --
+
+    def ask(self, batches: Iterable[Sequence[Request]]) -> Iterator[tuple[int, Sequence[Response]]]:
+        if len(self.devices) > 1:
+            from akb.adapters.workers import ask_in_parallel
+
+            yield from ask_in_parallel(self.card, self.args, self.devices, batches)
+            return
+        for number, batch in enumerate(batches):
+            yield number, self.answer(batch)
+
+    def answer(self, batch: Sequence[Request]) -> list[Response]:
+        """The responses to one batch, in its order; a batch that memory cannot hold is split."""
+        started = time.perf_counter()
+        responses = self._split_on_oom(list(batch))
+        each = (time.perf_counter() - started) / max(len(batch), 1)
+        return [replace(response, seconds=each) for response in responses]
+
+    def _split_on_oom(self, batch: list[Request]) -> list[Response]:
+        torch = _torch(self.where)
+        try:
+            return self._generate(batch) if isinstance(batch[0], Generate) else self._choose(batch)
+        except RuntimeError as error:
+            if not isinstance(error, torch.OutOfMemoryError) and "out of memory" not in str(error).lower():
+                raise
+            if len(batch) == 1:
+                raise AkbError(
+                    "there is too little memory for a single question",
+                    where=f"{self.where} on {self.devices[0]}",
+                    fix="Use a smaller dtype (--dtype bfloat16), --set model.quantize=4bit, or spread the model: "
+                    "--set model.device_map=auto",
+                ) from None
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        middle = len(batch) // 2
+        return self._split_on_oom(batch[:middle]) + self._split_on_oom(batch[middle:])
+
+    @cached_property
+    def _model(self) -> Any:
+        from akb.adapters import loading
+
+        return loading.model(self.snapshot, self.args, self.dtype, self.devices[0], self.where)
+
+    @property
+    def _pad(self) -> int:
+        tokenizer = self.renderer.tokenizer
+        known = (tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.bos_token_id)
+        return next((token for token in known if token is not None), 0)
+
+    def _choose(self, batch: Sequence[Request]) -> list[Response]:
+        from akb.adapters.scoring import rows, score
+
+        encoded = [self.renderer.encode(request) for request in batch if isinstance(request, Choose)]
+        owned = [(number, row) for number, e in enumerate(encoded) for row in rows(e)]
+        values = score(self._model, [row for _, row in owned], self._pad)
+        logprobs: list[dict[tuple[int, int], float]] = [{} for _ in encoded]
+        for (number, row), found in zip(owned, values, strict=True):
+            for (place, spelling, _, _), value in zip(row.wanted, found, strict=True):
+                logprobs[number][place, spelling] = value
+        return [
+            _response(request, e, found)
+            for request, e, found in zip(batch, encoded, logprobs, strict=True)
+            if isinstance(request, Choose)
+        ]
+
+    @cached_property
+    def _generator(self) -> Any:
+        from akb.adapters.generation import Generator
+        from akb.adapters.loading import end_ids
+
+        return Generator(self._model, self.renderer, end_ids(self._model, self.renderer.tokenizer), self._pad)
+
+    def _generate(self, batch: Sequence[Request]) -> list[Response]:
+        requests = [request for request in batch if isinstance(request, Generate)]
+        prompts = [self.renderer.ids(self.renderer.text(request)) for request in requests]
+        replies: list[Response] = self._generator.replies(requests, prompts)
+        return replies
+
+    def close(self) -> None:
+        """Drop the model and give its memory back."""
+        if "_model" not in self.__dict__:
+            return
+        self.__dict__.pop("_generator", None)
+        del self.__dict__["_model"]
+        torch = _torch(self.where)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def _response(request: Choose, encoded: Encoded, values: Mapping[tuple[int, int], float]) -> Response:
+    scores = tuple(
+        tuple(
+            Score(min(values[place, spelling], 0.0), len(ids), len(text.strip()))
+            for spelling, (text, ids) in enumerate(zip(texts, group, strict=True))
+        )
+        for place, (texts, group) in enumerate(zip(request.continuations, encoded.continuations, strict=True))
+    )
+    return Response(scores=scores, prompt_tokens=len(encoded.prompt))
+
+
+def _kind(request: Request) -> object:
+    """Requests of one kind can go through the model together."""
+    if isinstance(request, Choose):
+        return "choose"
+    return replace(request.decoding, draw=0)
+
+
+def _peft_identity(name: str) -> str:
+    if Path(name).is_dir():
+        return snapshot.folder_identity(Path(name))
+    return snapshot.find(name).revision
+
+
+def _torch(where: str) -> Any:
+    try:
+        with contextlib.suppress(UserWarning):
+            import torch
+    except ImportError:
+        raise missing_extra("torch", "hf", needed_for=where) from None
+    return torch
+
+
+def build(card: Card, args: Mapping[str, Any]) -> HF:
+    """The adapter for a card and its settings.
+
+    Raises:
+        AkbError: an unknown or wrong setting.
+    """
+    return HF(card, parse(Args, dict(args), f"model {card.name}"))

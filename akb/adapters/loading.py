@@ -1,0 +1,163 @@
+"""Loading tokenizers and models of transformers, with errors that say what to do."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from akb.adapters.snapshot import Snapshot
+from akb.errors import AkbError, missing_extra
+
+if TYPE_CHECKING:
+    from akb.adapters.hf import Args
+
+
+def _transformers(where: str) -> Any:
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        import transformers
+    except ImportError:
+        raise missing_extra("transformers", "hf", needed_for=where) from None
+    return transformers
+
+
+@contextmanager
+def _explained(where: str, what: str) -> Iterator[None]:
+    """Turns what transformers raises for files and settings into an AkbError; its first line says what is wrong."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, AttributeError, TypeError) as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise AkbError(f"the {what} cannot be loaded: {lines[0][:300]}", where=where) from error
+
+
+def tokenizer(snapshot: Snapshot, args: Args, where: str) -> Any:
+    """The model's tokenizer.
+
+    Raises:
+        AkbError: the model has none, or it cannot be loaded.
+    """
+    transformers = _transformers(where)
+    if not any((snapshot.folder / name).is_file() for name in TOKENIZER_FILES) and not args.trust_remote_code:
+        raise AkbError("the model has no tokenizer", where=where,
+                       fix=f"One of {', '.join(TOKENIZER_FILES)} is wanted beside its config.json.")  # fmt: skip
+    with _quiet(), _explained(where, "tokenizer"):
+        return transformers.AutoTokenizer.from_pretrained(
+            str(snapshot.folder), trust_remote_code=args.trust_remote_code
+        )
+
+
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "vocab.json",
+    "vocab.txt",
+    "spiece.model",
+    "tekken.json",
+)
+
+
+def model(snapshot: Snapshot, args: Args, dtype: str, device: str, where: str) -> Any:
+    """The model, in eval mode, on its device.
+
+    Raises:
+        AkbError: it cannot be loaded, or the device or an extra is missing.
+    """
+    transformers = _transformers(where)
+    import torch
+
+    if args.threads is not None:
+        torch.set_num_threads(args.threads)
+    _check_device(device, where)
+    source = str(snapshot.folder) if snapshot.local else snapshot.name
+    options: dict[str, Any] = {"dtype": getattr(torch, dtype), "trust_remote_code": args.trust_remote_code}
+    if not snapshot.local:
+        options["revision"] = snapshot.revision
+    if args.attention is not None:
+        options["attn_implementation"] = args.attention
+    if args.quantize is not None:
+        options["quantization_config"] = _quantization(transformers, args.quantize, torch, dtype, where)
+        options["device_map"] = args.device_map or {"": device}
+    elif args.device_map is not None:
+        options["device_map"] = args.device_map
+    with _quiet(), _explained(where, "model"):
+        loaded = transformers.AutoModelForCausalLM.from_pretrained(source, **options)
+    if args.peft is not None:
+        loaded = _with_peft(loaded, args.peft, where)
+    if "device_map" not in options:
+        loaded = _moved(loaded, device, where)
+    return loaded.eval()
+
+
+def _moved(loaded: Any, device: str, where: str) -> Any:
+    import torch
+
+    try:
+        return loaded.to(device)
+    except torch.OutOfMemoryError:
+        raise AkbError(
+            "the model does not fit into the device's memory",
+            where=f"{where} on {device}",
+            fix="Use --dtype bfloat16, --set model.quantize=4bit, or --set model.device_map=auto.",
+        ) from None
+
+
+def _check_device(device: str, where: str) -> None:
+    import torch
+
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        raise AkbError(f"{device!r} is not a torch device", where=where, fix="E.g. cpu, cuda:0, mps.") from None
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available.get(kind, True):
+        raise AkbError(f"the device {device!r} is not there", where=where, fix="See what is: akb doctor")
+
+
+def _quantization(transformers: Any, quantize: str, torch: Any, dtype: str, where: str) -> Any:
+    try:
+        import bitsandbytes  # noqa: F401
+    except ImportError:
+        raise missing_extra("bitsandbytes", "quantize", needed_for=f"{where} in {quantize}") from None
+    if quantize == "8bit":
+        return transformers.BitsAndBytesConfig(load_in_8bit=True)
+    return transformers.BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=getattr(torch, dtype)
+    )
+
+
+def _with_peft(loaded: Any, name: str, where: str) -> Any:
+    try:
+        import peft
+    except ImportError:
+        raise missing_extra("peft", "peft", needed_for=f"{where} with adapter {name}") from None
+    with _quiet(), _explained(where, f"PEFT adapter {name}"):
+        return peft.PeftModel.from_pretrained(loaded, name)
+
+
+def end_ids(loaded: Any, tokenizer: Any) -> tuple[int, ...]:
+    """The ids that end a reply: those of the model's generation config and the tokenizer's EOS."""
+    told = getattr(loaded.generation_config, "eos_token_id", None)
+    ids = told if isinstance(told, list) else [told]
+    ids = [*ids, tokenizer.eos_token_id]
+    return tuple(dict.fromkeys(token for token in ids if token is not None))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers' progress bars and notes off the terminal while it loads."""
+    import transformers.utils.logging as hf_logging
+
+    logger = logging.getLogger("transformers")
+    level, bars = logger.level, hf_logging.is_progress_bar_enabled()
+    hf_logging.set_verbosity_error()
+    hf_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        if bars:
+            hf_logging.enable_progress_bar()

@@ -1,0 +1,156 @@
+"""From messages to the exact tokens that a local model reads, and from a reply's tokens to reasoning and answer.
+
+- The model's chat template is used when it has one (and the card does not say "plain"); a base model reads the
+  messages as plain text.
+- BOS stands at the beginning exactly once if the tokenizer uses one, whether the template writes it or not.
+- A continuation is tokenised together with its prompt, never alone, because tokens cross boundaries (" A" is not
+  " " and "A"). Where joining changes the prompt's last tokens, scoring starts at the first token that differs, and
+  at the same place for all continuations of a question, so that they are compared over the same text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from akb.adapters.cards import Reasoning
+from akb.errors import AkbError
+from akb.types import Choose, Clip, Message, Request
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A Choose in tokens.
+
+    Attributes:
+        prompt: ids that are given.
+        continuations: for each option, for each spelling, the ids that are scored after `prompt`.
+    """
+
+    prompt: tuple[int, ...]
+    continuations: tuple[tuple[tuple[int, ...], ...], ...]
+
+
+class Renderer:
+    """Renders requests for one tokenizer.
+
+    Args:
+        tokenizer: a transformers tokenizer.
+        template: "chat" or "plain".
+        reasoning: how the model's reasoning is switched.
+        where: names the model in errors.
+    """
+
+    def __init__(self, tokenizer: Any, template: Literal["chat", "plain"], reasoning: Reasoning, where: str) -> None:
+        self.tokenizer, self.reasoning, self.where = tokenizer, reasoning, where
+        self.chat = template == "chat" and bool(getattr(tokenizer, "chat_template", None))
+        self.bos: int | None = tokenizer.bos_token_id
+        ids = tokenizer("a")["input_ids"]
+        self.adds_bos = self.bos is not None and len(ids) > 0 and ids[0] == self.bos
+
+    def text(self, request: Request) -> str:
+        """The prompt as text, with everything that the template writes."""
+        start = request.reply_start if isinstance(request, Choose) else ""
+        if not self.chat:
+            return plain(request.messages, start)
+        return self._templated(request) + start
+
+    def _templated(self, request: Request) -> str:
+        messages = [{"role": m.role, "content": _text(m, self.where)} for m in request.messages]
+        thinking = "off" if isinstance(request, Choose) else request.decoding.thinking
+        switch = self.reasoning.off if thinking == "off" else self.reasoning.on
+        try:
+            text: str = self._apply(messages, switch)
+        except Exception as error:
+            if messages[0]["role"] != "system":
+                raise AkbError(f"the chat template fails: {error}", where=self.where) from None
+            first, *rest = messages[1:]
+            merged = {"role": first["role"], "content": f"{messages[0]['content']}\n\n{first['content']}"}
+            try:
+                text = self._apply([merged, *rest], switch)
+            except Exception:
+                raise AkbError(f"the chat template fails: {error}", where=self.where) from None
+        return text
+
+    def _apply(self, messages: list[dict[str, str]], switch: dict[str, Any]) -> str:
+        text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **switch)
+        return str(text)
+
+    def ids(self, text: str) -> list[int]:
+        """A text's ids, with BOS exactly once in front if the tokenizer uses one."""
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        start = 0
+        while self.bos is not None and start < len(ids) and ids[start] == self.bos:
+            start += 1
+        if self.bos is not None and (self.adds_bos or start > 0):
+            return [self.bos, *ids[start:]]
+        return ids
+
+    def encode(self, request: Choose) -> Encoded:
+        """The prompt's ids and those of every continuation.
+
+        Raises:
+            AkbError: a continuation is empty.
+        """
+        prompt_text = self.text(request)
+        prompt = self.ids(prompt_text)
+        whole = [[self.ids(prompt_text + c) for c in group] for group in request.continuations]
+        split = min(_common(prompt, ids) for group in whole for ids in group)
+        if split == 0:
+            prompt, split, whole = self._after_something(whole)
+        for group, ids_group in zip(request.continuations, whole, strict=True):
+            for text, ids in zip(group, ids_group, strict=True):
+                if len(ids) <= split:
+                    raise AkbError(f"the continuation {text!r} has no tokens of its own", where=self.where)
+        return Encoded(tuple(prompt[:split]), tuple(tuple(tuple(ids[split:]) for ids in g) for g in whole))
+
+    def _after_something(self, whole: list[list[list[int]]]) -> tuple[list[int], int, list[list[list[int]]]]:
+        """A first token can only be scored after another one: end-of-text stands in where there is no BOS."""
+        start = self.bos if self.bos is not None else self.tokenizer.eos_token_id
+        if start is None:
+            raise AkbError("an empty prompt cannot be scored: the tokenizer has neither BOS nor EOS", where=self.where)
+        return [start], 1, [[[start, *ids] for ids in group] for group in whole]
+
+    def split_reasoning(self, reply: str, *, thinking: bool) -> tuple[str | None, str, bool]:
+        """Split a reply into reasoning and answer.
+
+        Returns:
+            The reasoning (None if there is none), the answer, and whether the reasoning came to its end.
+        """
+        opening, closing = self.reasoning.open, self.reasoning.close
+        if self.reasoning.can == "never":
+            return None, reply, True
+        inside = reply.lstrip().startswith(opening) or (thinking and self.reasoning.opened_by_template)
+        if closing in reply:
+            before, after = reply.split(closing, 1)
+            return before.replace(opening, "", 1).strip() or None, after.strip(), True
+        if inside:
+            return reply.replace(opening, "", 1).strip(), "", False
+        return None, reply, True
+
+
+def plain(messages: Sequence[Message], reply_start: str = "") -> str:
+    """Messages as plain text for models without a chat template: turns set apart by an empty line, a reply on the
+    line after its question, and at the end the start of the reply that is wanted."""
+    text = ""
+    for message in messages:
+        gap = "\n" if message.role == "assistant" else "\n\n"
+        text += (gap if text else "") + _text(message, "plain text")
+    if not text:
+        return reply_start
+    return f"{text}\n{reply_start}"
+
+
+def _text(message: Message, where: str) -> str:
+    if any(isinstance(part, Clip) for part in message.parts):
+        raise AkbError("a text model cannot be given audio", where=where)
+    return message.text
+
+
+def _common(a: Sequence[int], b: Sequence[int]) -> int:
+    """Length of the common beginning."""
+    for index, (x, y) in enumerate(zip(a, b, strict=False)):
+        if x != y:
+            return index
+    return min(len(a), len(b))

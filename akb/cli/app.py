@@ -1,0 +1,54 @@
+"""The command line: one small file a subcommand. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+
+import typer
+
+from akb.cli import doctor, eval, export, ls, runs, score, show, validate
+from akb.errors import EXIT_ERROR, EXIT_INTERRUPTED, AkbError
+
+app = typer.Typer(
+    name="akb",
+    help="Choose the backbone of an audio language model by text-only tests of auditory knowledge.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("eval")(eval.eval_)
+app.command("score")(score.score)
+app.command("show")(show.show)
+app.command("ls")(ls.ls)
+app.command("validate")(validate.validate)
+app.command("doctor")(doctor.doctor)
+app.command("runs")(runs.runs)
+app.add_typer(export.app, name="export")
+
+
+def main() -> None:
+    """Run the command line; every error that a user can cause is one clear message and exit code 2."""
+    try:
+        app()
+    except AkbError as error:
+        print(f"akb: {error}", file=sys.stderr)
+        sys.exit(EXIT_ERROR)
+    except KeyboardInterrupt:
+        print("akb: interrupted", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:  # the reader of our output went away, e.g. `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_ERROR)
+    except Exception as error:
+        with tempfile.NamedTemporaryFile("w", prefix="akb-error-", suffix=".txt", delete=False) as file:
+            traceback.print_exc(file=file)
+        print(
+            f"akb: this is a fault of akb or of a plugin: {type(error).__name__}: {error}\n"
+            f"  What was answered is kept. The details, for a bug report: {file.name}",
+            file=sys.stderr,
+        )
+        sys.exit(EXIT_ERROR)

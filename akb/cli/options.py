@@ -1,0 +1,98 @@
+"""Options that several commands share, and what they mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from akb.errors import AkbError
+
+if TYPE_CHECKING:
+    from akb.registry import Registry
+
+
+def _names(kind: str) -> Any:
+    def complete(incomplete: str) -> list[str]:
+        from akb.registry import Registry
+
+        registry = Registry()
+        names = {"task": registry.task_names(), "model": list(registry.cards), "protocol": list(registry.protocols)}
+        return [name for name in names[kind] if name.startswith(incomplete)]
+
+    return complete
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Include = Annotated[
+    list[Path] | None,
+    typer.Option("--include", "-i", help="A folder of your own with tasks, model cards, protocols. May be repeated."),
+]
+Tasks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--task",
+        "-t",
+        autocompletion=_names("task"),
+        help="What to ask: phonetic, phonetic/rhyme, akb-open, 'music/*', a folder. May be repeated.",
+    ),
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        "-m",
+        autocompletion=_names("model"),
+        help="Whom to ask: a name from `akb ls models`, hf:ORG/NAME, a folder. May be repeated.",
+    ),
+]
+ProtocolName = Annotated[
+    str | None,
+    typer.Option("--protocol", "-p", autocompletion=_names("protocol"), help="How to ask [default: akb-v1]."),
+]
+Shots = Annotated[int | None, typer.Option("--shots", "-k", help="Worked examples before each question.")]
+Data = Annotated[Path | None, typer.Option(help="The file with the questions, for tasks that need one.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", "-s", help="Any other setting: protocol.KEY=VALUE, model.KEY=VALUE, task.KEY=VALUE. May be repeated."
+    ),
+]
+
+
+def registry(include: list[Path] | None) -> Registry:
+    """The registry with the user's settings and folders."""
+    from akb.registry import Registry
+
+    return Registry(include=tuple(include or ()))
+
+
+def split_names(values: list[str] | None) -> list[str]:
+    """Names given by repeating an option or separated by commas."""
+    return [name.strip() for value in values or [] for name in value.split(",") if name.strip()]
+
+
+def settings(pairs: list[str] | None, *, shots: int | None = None) -> dict[str, dict[str, Any]]:
+    """`--set` pairs by what they are settings of: protocol, model, task. Values are read as YAML; `--shots` is a short
+    way to say protocol.shots.
+
+    Raises:
+        AkbError: a pair is not of the form protocol.KEY=VALUE, model.KEY=VALUE or task.KEY=VALUE.
+    """
+    from akb.strict import parse_yaml
+
+    found: dict[str, dict[str, Any]] = {"protocol": {}, "model": {}, "task": {}}
+    for pair in pairs or []:
+        name, equals, value = pair.partition("=")
+        of, dot, key = name.partition(".")
+        if not (equals and dot and key) or of not in found:
+            raise AkbError(
+                f"{pair!r} is not a setting",
+                where="--set",
+                fix="Wanted: protocol.KEY=VALUE, model.KEY=VALUE, task.KEY=VALUE.",
+            )
+        found[of][key] = parse_yaml(value, f"--set {name}")
+    if shots is not None:
+        found["protocol"]["shots"] = shots
+    return found

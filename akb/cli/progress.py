@@ -1,0 +1,110 @@
+"""Progress on a terminal: rate, time left, running accuracy. Elsewhere a line now and then."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from akb.types import Outcome, Trial
+
+if TYPE_CHECKING:
+    from akb.engine import Progress
+    from akb.evaluation import Plan
+
+EVERY = 30.0  # seconds between lines where the output is not a terminal
+
+
+@contextmanager
+def watching(plan: Plan, folder: Path, *, quiet: bool) -> Iterator[Progress]:
+    """Watch a run; when it is interrupted, say what is kept and how to go on."""
+    from akb.engine import Silent
+
+    label = f"{plan.model} on {plan.selection.label}"
+    try:
+        if quiet:
+            yield Silent()
+        elif sys.stderr.isatty():
+            with _Terminal(label) as bar:
+                yield bar
+        else:
+            yield _Plain(label)
+    except KeyboardInterrupt:
+        print(
+            f"\nakb: interrupted. What was answered is kept in {folder}\n  Give the same command again to go on.",
+            file=sys.stderr,
+        )
+        raise
+
+
+class _Plain:
+    """A line every half minute."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.last = time.monotonic()
+        self.done, self.score = 0, 0.0
+
+    def total(self, trials: int) -> None:
+        self.trials = trials
+
+    def asked(self, answered: int, *, from_record: bool) -> None:
+        """Only what is judged is told."""
+
+    def judged(self, trial: Trial, outcome: Outcome) -> None:
+        self.done += 1
+        self.score += outcome.score
+        if time.monotonic() - self.last >= EVERY:
+            self.last = time.monotonic()
+            told = f"{self.done} of {self.trials} questions, accuracy {100 * self.score / self.done:.1f} %"
+            print(f"{self.label}: {told}", file=sys.stderr, flush=True)
+
+
+class _Terminal:
+    """A bar."""
+
+    def __init__(self, label: str) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[accuracy]}"),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self.task = self.bar.add_task(label, total=None, rate="", accuracy="")
+        self.done, self.score, self.new = 0, 0.0, 0
+        self.started = time.monotonic()
+
+    def __enter__(self) -> _Terminal:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def total(self, trials: int) -> None:
+        self.bar.update(self.task, total=trials)
+
+    def asked(self, answered: int, *, from_record: bool) -> None:
+        if from_record:
+            return
+        if self.new == 0:
+            self.started = time.monotonic()
+        self.new += answered
+        elapsed = time.monotonic() - self.started
+        if elapsed > 0:
+            self.bar.update(self.task, rate=f"{self.new / elapsed:.1f} requests/s")
+
+    def judged(self, trial: Trial, outcome: Outcome) -> None:
+        self.done += 1
+        self.score += outcome.score
+        self.bar.update(self.task, advance=1, accuracy=f"accuracy {100 * self.score / self.done:.1f} %")

@@ -1,0 +1,52 @@
+"""akb score: judge again what was recorded, asking nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from akb.cli import options
+
+
+def score(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs.")],
+    extraction: Annotated[str | None, typer.Option(help="Read replies by this rule, e.g. strict-letter.")] = None,
+    normalise: Annotated[
+        str | None, typer.Option(help="Length normalisation: none, tokens, characters, unconditional.")
+    ] = None,
+    policy: Annotated[
+        str, typer.Option(help="What was not readable is: strict (wrong), chance, or excluded.")
+    ] = "strict",
+    save: Annotated[
+        Path | None, typer.Option(help="Write the run, judged by the other rule, to this new folder.")
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Judge runs again from their records.
+
+    Without a rule the run's own is used (by the code as it is now), and its outcomes are written anew. With another
+    rule the run is left as it is: its table is printed under a name that says so, and kept only with --save.
+    """
+    from akb.cli import tables
+    from akb.errors import AkbError
+    from akb.scoring import POLICIES, by_policy, rescore
+
+    if policy not in POLICIES:
+        raise AkbError(f"no policy is called {policy!r}", fix=f"Wanted: {', '.join(POLICIES)}.")
+    if save is not None and len(runs) > 1:
+        raise AkbError("several runs cannot share one folder", where="--save")
+    pairs = {"extraction": extraction, "normalise": normalise}
+    changes = {name: value for name, value in pairs.items() if value is not None}
+    found = []
+    for folder in runs:
+        run = rescore(folder, changes, save)
+        if json:
+            found.append({**run.to_dict(), "policy": policy, "by_policy": by_policy(run.summary, policy)})
+            continue
+        tables.show(tables.run_table(run))
+        if policy != "strict":
+            tables.show(f"accuracy by policy {policy}: {tables.percent(by_policy(run.summary, policy))}")
+    if json:
+        tables.print_json(found)

@@ -1,0 +1,123 @@
+"""What commands print: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from akb.run import Run
+
+
+def percent(value: float | None) -> str:
+    """A share from 0 to 1 in per cent with one decimal."""
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+def run_table(run: Run) -> RenderableType:
+    """A run's table with what must be known to read it."""
+    m, summary = run.manifest, run.summary
+    table = Table(title=f"{m.model} on {m.task}, {m.protocol or 'own protocol'}", title_justify="left", box=None,
+                  pad_edge=False, title_style="bold")  # fmt: skip
+    table.add_column("")
+    for name in ("n", "accuracy", "95 % interval", "chance", "not readable", "first", "longest"):
+        table.add_column(name, justify="right")
+    for row in summary.rows:
+        indent = {"all": "", "category": "", "subcategory": "  "}[row.level]
+        style = "" if row.level == "subcategory" else "bold"
+        table.add_row(
+            Text(indent + row.name, style=style),
+            str(row.n),
+            percent(row.accuracy),
+            f"{percent(row.low)} - {percent(row.high)}",
+            percent(row.chance),
+            percent(row.not_ok),
+            percent(row.first),
+            percent(row.longest),
+        )
+    return Group(table, Text("\n".join(_footnotes(run))))
+
+
+def _footnotes(run: Run) -> list[str]:
+    summary, whole = run.summary, run.summary.rows[0]
+    lines = ["", "accuracy in %: not readable counts as wrong; first, longest: always taking that option"]
+    if summary.macro is not None:
+        lines.append(f"mean of the categories (macro): {percent(summary.macro)}")
+    if whole.not_ok > 0:
+        told = ", ".join(f"{reason} ({count})" for reason, count in summary.reasons[:4])
+        lines.append(f"not readable: {told}")
+        lines.append(f"with chance for these: {percent(whole.by_chance)}; without them: {percent(whole.readable)}")
+    if summary.others:
+        lines.append("by other rules: " + ", ".join(f"{k} {percent(v)}" for k, v in summary.others.items()))
+    if summary.order is not None:
+        places = ", ".join(percent(share) for share in summary.order.positions)
+        lines.append(f"same option in every order: {percent(summary.order.consistent)}; chosen by place: {places}")
+    lines += [f"note: {note}" for note in run.manifest.notes]
+    lines.append(f"record: {run.path}")
+    return lines
+
+
+def as_text(renderable: RenderableType, width: int = 120) -> str:
+    """A renderable as plain text."""
+    buffer = io.StringIO()
+    Console(file=buffer, width=width, color_system=None).print(renderable)
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
+
+
+def show(renderable: RenderableType) -> None:
+    """Print to standard output: as wide as the terminal, or as needed where there is none."""
+    if sys.stdout.isatty():
+        Console().print(renderable)
+    else:
+        print(as_text(renderable, width=400))
+
+
+def print_json(value: Any) -> None:
+    """Print JSON to standard output."""
+    print(json.dumps(value, indent=1, ensure_ascii=False, default=str))
+
+
+def listing(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> Table:
+    """A plain table of texts."""
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    return table
+
+
+def comparisons(runs: Sequence[Run]) -> Iterator[RenderableType]:
+    """For each task and protocol that several runs share, the models side by side. Runs of different tasks or
+    protocols never share a column."""
+    groups: dict[tuple[str, str], list[Run]] = {}
+    for run in runs:
+        groups.setdefault((run.manifest.task, run.manifest.protocol), []).append(run)
+    for (task, protocol), group in groups.items():
+        if len(group) < 2:
+            continue
+        names = [row.name for row in group[0].summary.rows if row.level == "category"]
+        table = Table(title=f"{task}, {protocol}", title_justify="left", title_style="bold", box=None, pad_edge=False)
+        table.add_column("")
+        for name in ("accuracy", "95 % interval", "chance", "not readable", *names):
+            table.add_column(name, justify="right")
+        for run in sorted(group, key=lambda run: -run.accuracy):
+            whole = run.summary.rows[0]
+            by_name = {row.name: row for row in run.summary.rows if row.level == "category"}
+            interval = f"{percent(whole.low)} - {percent(whole.high)}"
+            head = (
+                run.manifest.model,
+                percent(whole.accuracy),
+                interval,
+                percent(whole.chance),
+                percent(whole.not_ok),
+            )
+            table.add_row(*head, *(percent(by_name[name].accuracy) if name in by_name else "-" for name in names))
+        yield table

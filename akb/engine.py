@@ -1,0 +1,319 @@
+"""The engine: carries requests from a task to adapters and responses back, and writes each down as it arrives.
+
+One engine, two ways to drive it: a local model is asked in batches, synchronously; an API is asked many single
+requests side by side. The engine looks into neither the task nor the model: it knows the contract alone.
+
+Trials go through in windows of fixed size, so that memory does not grow with the task; within a window they are
+asked in waves (all first requests, then all that follow from their responses, ...), so that a captioner has done its
+work before the reader starts. Batches are planned over a whole wave, answered or not: a resumed run computes the
+same batches as an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Protocol
+
+import anyio
+
+from akb.errors import AkbError
+from akb.records import Record
+from akb.store import Cache
+from akb.types import (
+    Adapter,
+    Choose,
+    Clip,
+    Finish,
+    LocalAdapter,
+    Outcome,
+    RemoteAdapter,
+    Request,
+    Response,
+    Task,
+    Trial,
+    request_key,
+)
+
+WINDOW = 4096
+
+
+@dataclass(frozen=True)
+class Retry:
+    """How often and how patiently a request is asked again after an error that may pass.
+
+    Attributes:
+        tries: how often a request is asked at most.
+        first, most: the first pause and the longest one, in seconds; pauses double, with jitter.
+        hopeless: this many fatal errors in a row before any success end the run.
+    """
+
+    tries: int = 6
+    first: float = 0.5
+    most: float = 60.0
+    hopeless: int = 3
+
+    def pause(self, attempt: int, told: float | None) -> float:
+        """Seconds to wait after a failed attempt (from 0); what the server told goes first."""
+        if told is not None:
+            return min(told, self.most)
+        return float(min(self.most, self.first * 2**attempt) * random.uniform(0.5, 1.0))
+
+
+class Progress(Protocol):
+    """Whoever watches a run."""
+
+    def total(self, trials: int) -> None:
+        """The run has so many trials."""
+
+    def asked(self, answered: int, *, from_record: bool) -> None:
+        """So many more requests are answered."""
+
+    def judged(self, trial: Trial, outcome: Outcome) -> None:
+        """A trial is done."""
+
+
+class Silent:
+    """Watches nothing."""
+
+    def total(self, trials: int) -> None: ...
+
+    def asked(self, answered: int, *, from_record: bool) -> None: ...
+
+    def judged(self, trial: Trial, outcome: Outcome) -> None: ...
+
+
+@dataclass
+class _Ask:
+    """One request of one trial."""
+
+    trial: int
+    number: int
+    request: Request
+    key: str
+
+
+@dataclass
+class Engine:
+    """Runs a task against its parties.
+
+    Attributes:
+        parties: who is asked, by the name in `Request.to`; "model" is the one under test.
+        record: where every response is written down.
+        cache: responses of earlier runs; None for none.
+    """
+
+    task: Task
+    parties: Mapping[str, Adapter]
+    record: Record
+    cache: Cache | None = None
+    progress: Progress = field(default_factory=Silent)
+    retry: Retry = Retry()
+    _fingerprints: dict[str, Mapping[str, object]] = field(default_factory=dict)
+
+    def run(self, trials: Iterable[Trial]) -> Iterator[tuple[Trial, Outcome]]:
+        """Ask and judge every trial; yields them in the order given.
+
+        Raises:
+            AkbError: a party cannot do what is asked of it, or an adapter failed for good. All that was answered
+                until then is recorded.
+        """
+        source = iter(trials)
+        while window := list(islice(source, WINDOW)):
+            outcomes = _Window(self, window).run()
+            yield from zip(window, outcomes, strict=True)
+
+    def fingerprint(self, party: str) -> Mapping[str, object]:
+        """The fingerprint of a party, asked for once."""
+        if party not in self._fingerprints:
+            self._fingerprints[party] = self.adapter(party).fingerprint()
+        return self._fingerprints[party]
+
+    def adapter(self, party: str) -> Adapter:
+        """The adapter that plays a party."""
+        if party not in self.parties:
+            raise AkbError(f"task {self.task.name} asks {party!r}, and nobody plays that part in this run",
+                           fix=f"It has: {', '.join(self.parties)}.")  # fmt: skip
+        return self.parties[party]
+
+
+class _Window:
+    """The trials of one window and what is known of them."""
+
+    def __init__(self, engine: Engine, trials: Sequence[Trial]) -> None:
+        self.engine, self.trials = engine, trials
+        self.responses: list[list[Response | None]] = [[] for _ in trials]
+        self.open = [0] * len(trials)
+        self.outcomes: list[Outcome | None] = [None] * len(trials)
+        self.next: list[_Ask] = []
+
+    def run(self) -> list[Outcome]:
+        for trial in range(len(self.trials)):
+            self._advance(trial)
+        while self.next:
+            wave, self.next = self.next, []
+            for party in dict.fromkeys(ask.request.to for ask in wave):
+                self._ask(party, [ask for ask in wave if ask.request.to == party])
+        return [outcome for outcome in self.outcomes if outcome is not None]
+
+    def _advance(self, index: int) -> None:
+        """All that a trial asked for is answered: ask what comes next, or judge it."""
+        trial, task = self.trials[index], self.engine.task
+        known = [response for response in self.responses[index] if response is not None]
+        requests = task.requests(trial, known)
+        if not requests:
+            outcome = task.judge(trial, known)
+            self.outcomes[index] = outcome
+            self.engine.progress.judged(trial, outcome)
+            return
+        self.open[index] = len(requests)
+        for number, request in enumerate(requests, start=len(known)):
+            key = request_key(request, self.engine.fingerprint(request.to))
+            self.responses[index].append(None)
+            self.next.append(_Ask(index, number, request, key))
+
+    def _ask(self, party: str, asks: Sequence[_Ask]) -> None:
+        adapter = self.engine.adapter(party)
+        _check_capabilities(party, adapter, asks)
+        missing = self._recall(asks)
+        if not missing:
+            return
+        if isinstance(adapter, LocalAdapter):
+            self._ask_local(adapter, asks, missing)
+        elif isinstance(adapter, RemoteAdapter):
+            remote = _Remote(adapter, self.engine.retry, self._deliver)
+            remote.run([ask for ask in asks if id(ask) in missing])
+        else:
+            raise AkbError(f"{type(adapter).__name__} is neither a LocalAdapter nor a RemoteAdapter")
+
+    def _recall(self, asks: Sequence[_Ask]) -> set[int]:
+        """Take what the record and the cache know; returns which asks (by id) are still to be asked."""
+        record, missing, recalled = self.engine.record, list[_Ask](), list[tuple[_Ask, Response]]()
+        for ask in asks:
+            trial = self.trials[ask.trial].id
+            key, response = record.responses.get((trial, ask.number), ("", None))
+            if response is None or response.finish == Finish.ERROR:
+                missing.append(ask)
+            elif key != ask.key:
+                raise AkbError(
+                    f"question {trial} was asked in another way when this run was started",
+                    where=str(record.folder),
+                    fix="The task or a plugin changed since. Start a new run with --out.",
+                )
+            else:
+                recalled.append((ask, response))
+        self.engine.progress.asked(len(recalled), from_record=True)
+        for ask, response in recalled:
+            self._settle(ask, response)
+        if self.engine.cache is not None and missing:
+            known = self.engine.cache.get([ask.key for ask in missing])
+            hits = [(ask, known[ask.key]) for ask in missing if ask.key in known]
+            if hits:
+                self._deliver(hits, keep=False)
+            missing = [ask for ask in missing if ask.key not in known]
+        return {id(ask) for ask in missing}
+
+    def _ask_local(self, adapter: LocalAdapter, asks: Sequence[_Ask], missing: set[int]) -> None:
+        batches = adapter.plan([ask.request for ask in asks])
+        todo = [[asks[i] for i in batch] for batch in batches]
+        todo = [batch for batch in todo if any(id(ask) in missing for ask in batch)]
+        for number, responses in adapter.ask([[ask.request for ask in batch] for batch in todo]):
+            pairs = zip(todo[number], responses, strict=True)
+            self._deliver([(ask, response) for ask, response in pairs if id(ask) in missing])
+
+    def _deliver(self, pairs: Sequence[tuple[_Ask, Response]], *, keep: bool = True) -> None:
+        """Responses have arrived: write them down, and let their trials go on."""
+        rows = [(self.trials[ask.trial].id, ask.number, ask.key, response) for ask, response in pairs]
+        self.engine.record.add(rows)
+        if keep and self.engine.cache is not None:
+            self.engine.cache.put((ask.key, response) for ask, response in pairs)
+        self.engine.progress.asked(len(pairs), from_record=not keep)
+        for ask, response in pairs:
+            self._settle(ask, response)
+
+    def _settle(self, ask: _Ask, response: Response) -> None:
+        self.responses[ask.trial][ask.number] = response
+        self.open[ask.trial] -= 1
+        if self.open[ask.trial] == 0:
+            self._advance(ask.trial)
+
+
+def _check_capabilities(party: str, adapter: Adapter, asks: Sequence[_Ask]) -> None:
+    can = adapter.capabilities
+    for ask in asks:
+        if isinstance(ask.request, Choose) and not can.choose:
+            raise AkbError(f"the {party} gives no log-probabilities, and this protocol asks for them",
+                           fix="Use a protocol that lets it reply in words: --protocol akb-v1")  # fmt: skip
+        if not isinstance(ask.request, Choose) and not can.generate:
+            raise AkbError(f"the {party} cannot generate, and this protocol lets it reply in words",
+                           fix="Use a protocol of log-probabilities: --protocol akb-v1-loglik")  # fmt: skip
+        if not can.audio and any(isinstance(p, Clip) for m in ask.request.messages for p in m.parts):
+            raise AkbError(f"the {party} does not take audio, and the question has some",
+                           fix="Ask without it: --listen none")  # fmt: skip
+
+
+@dataclass
+class _Remote:
+    """Asks single requests side by side: as many workers as the adapter bears, each taking the next request."""
+
+    adapter: RemoteAdapter
+    retry: Retry
+    deliver: Callable[[Sequence[tuple[_Ask, Response]]], None]
+    succeeded: bool = False
+    fatal: int = 0
+
+    def run(self, asks: Sequence[_Ask]) -> None:
+        try:
+            anyio.run(self._all, asks)
+        except BaseExceptionGroup as group:
+            raise _first_leaf(group) from None
+
+    async def _all(self, asks: Sequence[_Ask]) -> None:
+        queue = iter(asks)
+        async with anyio.create_task_group() as group:
+            for _ in range(min(max(1, self.adapter.concurrency), len(asks))):
+                group.start_soon(self._work, queue)
+
+    async def _work(self, queue: Iterator[_Ask]) -> None:
+        for ask in queue:
+            started = time.perf_counter()
+            response = await self._one(ask)
+            if not response.seconds:
+                response = replace(response, seconds=time.perf_counter() - started)
+            self.deliver([(ask, response)])
+
+    async def _one(self, ask: _Ask) -> Response:
+        message = ""
+        for attempt in range(self.retry.tries):
+            try:
+                response = await self.adapter.ask_one(ask.request)
+            except AkbError:
+                raise
+            except Exception as error:
+                fault = self.adapter.classify(error)
+                message = fault.message
+                if fault.kind == "fatal":
+                    self._give_up_if_hopeless(message)
+                    break
+                if attempt + 1 < self.retry.tries:
+                    await anyio.sleep(self.retry.pause(attempt, fault.retry_after))
+            else:
+                self.succeeded = True
+                return response
+        return Response(finish=Finish.ERROR, error=message)
+
+    def _give_up_if_hopeless(self, message: str) -> None:
+        self.fatal += 1
+        if not self.succeeded and self.fatal >= self.retry.hopeless:
+            raise AkbError(f"the model cannot be asked: {message}",
+                           fix="Nothing was lost; mend the cause and run the same again.")  # fmt: skip
+
+
+def _first_leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    leaf: BaseException = group
+    while isinstance(leaf, BaseExceptionGroup):
+        leaf = leaf.exceptions[0]
+    return leaf

@@ -1,0 +1,314 @@
+"""`evaluate()`: from a model's name and a task's name to a run."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from akb import records, settings
+from akb.engine import Engine, Progress, Silent
+from akb.errors import AkbError
+from akb.records import Manifest, Record
+from akb.registry import Registry, Selection
+from akb.run import Run
+from akb.store import Cache
+from akb.strict import Strict, parse
+from akb.tasks.asking import Asking
+from akb.tasks.folder import FolderTask
+from akb.tasks.official import differences
+from akb.tasks.protocol import Prompt, Protocol
+from akb.types import MODEL, Adapter, Outcome, Question, Task, Trial
+
+PACKAGES = ("akb", "torch", "transformers", "tokenizers", "numpy", "lm_eval", "peft", "bitsandbytes")
+
+
+class RunConfig(Strict):
+    """The settings of a run, as `akb eval --config run.yaml` reads them and every record keeps them.
+
+    Attributes:
+        model: a registered name, `ADAPTER:MODEL`, or a folder.
+        task: names or globs.
+        protocol: its name; `protocol_args` changes fields of it, under a name that says so.
+        model_args, task_args: settings of the adapter and of the task.
+        limit: the first so many questions alone.
+        seed: of everything that is drawn (option orders, sampling).
+        listen: how audio is heard: "audio" or "none".
+        control: "choices-only" withholds the question.
+        data: the file with the questions, for tasks that need one.
+    """
+
+    model: str
+    task: tuple[str, ...] = Field(min_length=1)
+    protocol: str = "akb-v1"
+    protocol_args: dict[str, Any] = Field(default_factory=dict)
+    model_args: dict[str, Any] = Field(default_factory=dict)
+    task_args: dict[str, Any] = Field(default_factory=dict)
+    limit: int | None = Field(default=None, ge=1)
+    seed: int = 0
+    listen: Literal["audio", "none"] = "audio"
+    control: Literal["none", "choices-only"] = "none"
+    data: Path | None = None
+
+
+@dataclass
+class Plan:
+    """A run that is ready to start: everything looked up, nothing asked yet.
+
+    Attributes:
+        parties: who is asked, by the name in `Request.to`.
+        protocol, prompt: None for tasks that ask in a way of their own.
+        categories: the task's categories and category/subcategory, in the order in which tables show them.
+    """
+
+    config: RunConfig
+    model: str
+    selection: Selection
+    task: Task
+    parties: Mapping[str, Adapter]
+    protocol: Protocol | None = None
+    prompt: Prompt | None = None
+    categories: tuple[str, ...] = ()
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """Everything that can move a number of the run; asks the adapters for their fingerprints."""
+        found: dict[str, Any] = {
+            "parties": {name: adapter.fingerprint() for name, adapter in self.parties.items()},
+            "task": self.task.describe(),
+            "parts": self.selection.parts,
+            "protocol": None if self.protocol is None else self.protocol.model_dump(mode="json"),
+            "prompt": None if self.prompt is None else self.prompt.model_dump(mode="json"),
+            "categories": self.categories,
+            **{name: getattr(self.config, name) for name in ("seed", "limit", "listen", "control", "task_args")},
+        }
+        return records.as_json(found)
+
+    @property
+    def folder_name(self) -> str:
+        """The run's folder below the runs folder: a run of the same identity finds the same place."""
+        task = _file_name(self.selection.label.replace("/", "."))
+        protocol = _file_name(self.protocol.name if self.protocol else "own")
+        return f"{_file_name(self.model)}/{task}.{protocol}.{records.digest(self.identity)[:8]}"
+
+    def questions(self) -> Iterator[Question]:
+        """The selected questions, as many as are wanted."""
+        keeps = self.selection.keeps
+        chosen = (q for q in self.task.questions() if keeps(q.category, q.subcategory))
+        return islice(chosen, self.config.limit)
+
+    def trials(self) -> Iterator[Trial]:
+        """The selected questions as they will be asked.
+
+        Raises:
+            AkbError: there are none.
+        """
+        seen = False
+        for question in self.questions():
+            seen = True
+            yield self.task.trial(question)
+        if not seen:
+            categories = sorted({q.category for q in self.task.questions() if q.category})
+            parts = ", ".join(self.selection.parts) or "it"
+            raise AkbError(
+                f"no question of task {self.selection.task} is in {parts}",
+                fix=f"Its categories: {', '.join(categories)}." if categories else "It has no categories.",
+            )
+
+
+def _file_name(text: str) -> str:
+    return "".join(c if c.isalnum() or c in "-+=." else "_" for c in text)[:60]
+
+
+def plans(config: RunConfig, registry: Registry, parties: Mapping[str, Adapter] | None = None) -> Iterator[Plan]:
+    """The runs that settings mean, one for each task, all with one copy of the model; it is closed at the end."""
+    selections = registry.select(config.task)
+    card = registry.card(config.model)
+    adapter = registry.adapter(card, config.model_args)
+    try:
+        for selection in selections:
+            plan = unmanned(config, registry, selection)
+            yield replace(plan, model=card.name, parties={MODEL: adapter, **(parties or {})})
+    finally:
+        adapter.close()
+
+
+def unmanned(config: RunConfig, registry: Registry, selection: Selection) -> Plan:
+    """The plan for a task without anybody to ask: enough to make its questions and requests."""
+    protocol, prompt = registry.protocol(config.protocol, config.protocol_args)
+    data = None if config.data is None else str(config.data)
+    told = Asking(protocol, prompt, config.seed, config.listen, config.control, data, config.task_args)
+    task = registry.task(selection.task, told)
+    return Plan(config, config.model, selection, task, {}, protocol, prompt, registry.categories(selection.task))
+
+
+def evaluate(
+    model: str | Adapter,
+    task: str | Sequence[str] | Task,
+    *,
+    protocol: str = "akb-v1",
+    parties: Mapping[str, Adapter] | None = None,
+    include: Sequence[Path | str] = (),
+    out: Path | str | None = None,
+    cache: bool = True,
+    progress: Progress | None = None,
+    **config: Any,
+) -> Run:
+    """Ask a model a task's questions, and leave a record.
+
+    Args:
+        model: a name as on the command line, or an adapter of your own.
+        task: a name or names of parts of one task, or a task of your own (already bound to its `Asking`).
+        protocol: the protocol's name.
+        parties: further parties that the task asks, by the name in `Request.to`, e.g. a captioner.
+        include: folders with tasks, cards and protocols of your own.
+        out: the run's folder; default: one below the runs folder that a run of the same identity finds again.
+        cache: use the response cache.
+        progress: whoever watches.
+        config: further fields of `RunConfig`: limit, seed, listen, control, data, protocol_args, model_args ...
+
+    Returns:
+        The finished run. A run that was interrupted goes on where it was.
+
+    Raises:
+        AkbError: a name, file, setting or model is wrong; nothing that was answered is lost.
+
+    Examples:
+        >>> run = evaluate("random", "phonetic", protocol="akb-v1-loglik", cache=False, out=tmp_path)
+        >>> run.summary.rows[0].chance
+        0.25
+    """
+    registry = Registry(include=tuple(Path(folder) for folder in include))
+    names = (task,) if isinstance(task, str) else (task.name,) if isinstance(task, Task) else tuple(task)
+    label = model if isinstance(model, str) else str(model.fingerprint().get("model", type(model).__name__))
+    wanted = parse(RunConfig, {"model": label, "task": names, "protocol": protocol, **config}, "evaluate()")
+    if isinstance(model, str) and not isinstance(task, Task):
+        source = plans(wanted, registry, parties)
+    else:
+        source = iter((_own_plan(model, task, wanted, registry, parties),))
+    runs: list[Run] = []
+    for plan in source:
+        folder = Path(out) if out is not None else registry.settings.runs / plan.folder_name
+        if runs:
+            raise AkbError(f"{', '.join(names)} are several tasks; evaluate() runs one at a time")
+        runs.append(execute(plan, folder, registry.settings, cache=cache, progress=progress or Silent()))
+    return runs[0]
+
+
+def _own_plan(
+    model: str | Adapter,
+    task: str | Sequence[str] | Task,
+    config: RunConfig,
+    registry: Registry,
+    parties: Mapping[str, Adapter] | None,
+) -> Plan:
+    """A plan with an adapter or a task that the caller made; it stays the caller's to close."""
+    adapter = registry.adapter(registry.card(model), config.model_args) if isinstance(model, str) else model
+    everyone = {MODEL: adapter, **(parties or {})}
+    if isinstance(task, Task):
+        own = getattr(task, "asking", None)
+        protocol, prompt = (own.protocol, own.prompt) if isinstance(own, Asking) else (None, None)
+        return Plan(config, config.model, Selection(task.name), task, everyone, protocol, prompt)
+    return replace(unmanned(config, registry, registry.select(config.task)[0]), parties=everyone)
+
+
+def execute(
+    plan: Plan, folder: Path, user: settings.Settings, *, cache: bool, progress: Progress, fresh: bool = False
+) -> Run:
+    """Carry out a plan in a folder; a finished run of the same identity is read, not asked again.
+
+    Args:
+        fresh: remove the run that is there, and ask everything anew.
+    """
+    if fresh:
+        _remove(folder)
+    store = Cache(user.cache_file) if cache else None
+    try:
+        record = Record.open(folder, _manifest(plan))
+        try:
+            if record.manifest.status != "finished":
+                _carry_out(plan, record, store, progress)
+        finally:
+            record.close()
+    finally:
+        if store is not None:
+            store.close()
+    return Run.load(folder)
+
+
+def _carry_out(plan: Plan, record: Record, store: Cache | None, progress: Progress) -> None:
+    started = time.perf_counter()
+    trials = record.folder / records.TRIALS
+    if not trials.exists():
+        record.write_trials(plan.trials())
+    progress.total(sum(1 for _ in records.read_trials(record.folder)))
+    engine = Engine(plan.task, plan.parties, record, store, progress)
+    ids: list[str] = []
+    outcomes: list[Outcome] = []
+    for trial, outcome in engine.run(records.read_trials(record.folder)):
+        ids.append(trial.id)
+        outcomes.append(outcome)
+    record.finish(outcomes, ids, _now(), time.perf_counter() - started)
+
+
+def _manifest(plan: Plan) -> Manifest:
+    return Manifest(
+        schema=1,
+        akb=_version("akb"),
+        model=plan.model,
+        task=plan.selection.label,
+        protocol=plan.protocol.name if plan.protocol else "",
+        identity=plan.identity,
+        config=plan.config.model_dump(mode="json"),
+        environment=environment(),
+        started=_now(),
+        notes=tuple(_notes(plan)),
+    )
+
+
+def _notes(plan: Plan) -> Iterable[str]:
+    if isinstance(plan.task, FolderTask) and plan.task.folder.file.format == "official":
+        for told in differences(list(plan.task.questions())):
+            yield f"differs from AKB-2000 as known: {told}"
+    if plan.config.limit is not None:
+        yield f"the first {plan.config.limit} questions alone"
+    if plan.config.control != "none":
+        yield "control: the questions were withheld, the options shown alone"
+
+
+def environment() -> dict[str, Any]:
+    """Versions and machine, for the record."""
+    found = {name: _version(name) for name in PACKAGES}
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": platform.machine(),
+        "packages": {name: text for name, text in found.items() if text},
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _remove(folder: Path) -> None:
+    """Set a run aside: its files are removed, and nothing else that may lie in the folder."""
+    for name in (records.MANIFEST, records.OUTCOMES, records.RESPONSES, records.TRIALS):
+        with records.explained(folder / name):
+            (folder / name).unlink(missing_ok=True)

@@ -1,0 +1,66 @@
+"""The contract's values as JSON and back. What is on disk is what the dataclasses say, nothing else."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from akb.types import Answer, Clip, Finish, Outcome, Question, Response, Score, Status, Trial
+
+
+def dumps(value: Any) -> str:
+    """One line of JSON, the same for the same value."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=True)
+
+
+def response_to(response: Response) -> dict[str, Any]:
+    """A response without the fields that are empty. A score is [logprob, tokens, characters, upper_bound]."""
+    data: dict[str, Any] = {"finish": response.finish.value}
+    if response.scores:
+        data["scores"] = [
+            [[s.logprob, s.tokens, s.characters, s.upper_bound] for s in group] for group in response.scores
+        ]
+    for name in ("text", "reasoning"):
+        if getattr(response, name) is not None:
+            data[name] = getattr(response, name)
+    for name in ("prompt_tokens", "completion_tokens", "reasoning_tokens", "served_model", "error", "notes"):
+        if getattr(response, name):
+            data[name] = getattr(response, name)
+    data["seconds"] = round(response.seconds, 6)
+    return data
+
+
+def response_from(data: dict[str, Any]) -> Response:
+    """The response that `response_to` wrote."""
+    fields = dict(data)
+    fields["finish"] = Finish(data["finish"])
+    fields["scores"] = tuple(tuple(Score(*score) for score in group) for group in data.get("scores", ()))
+    return Response(**fields)
+
+
+def question_from(data: dict[str, Any]) -> Question:
+    """The question of a trial's line."""
+    audio = tuple(Clip(**clip) for clip in data.get("audio", ()))
+    return Question(**{**data, "options": tuple(data["options"]), "audio": audio})
+
+
+def trial_to(trial: Trial) -> dict[str, Any]:
+    """A trial as JSON."""
+    return asdict(trial)
+
+
+def trial_from(data: dict[str, Any]) -> Trial:
+    """The trial that `trial_to` wrote."""
+    return Trial(data["id"], question_from(data["question"]), data["ask"])
+
+
+def outcome_to(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as JSON."""
+    return asdict(outcome)
+
+
+def outcome_from(data: dict[str, Any]) -> Outcome:
+    """The outcome that `outcome_to` wrote."""
+    answers = tuple(Answer(**{**answer, "status": Status(answer["status"])}) for answer in data["answers"])
+    return Outcome(**{**data, "status": Status(data["status"]), "answers": answers})

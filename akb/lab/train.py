@@ -1,0 +1,190 @@
+"""Train akb-tiny, from nothing, on one thread of an ordinary computer.
+
+    python -m akb.lab.train --out adapters/akb-tiny
+
+One pass over the corpus: rows of 256 bytes packed from documents, then rows of 1,024, so that long prompts are not
+foreign. The same settings give the same weights on the same kind of processor with the same torch; elsewhere the
+last bits of the arithmetic differ and so do the weights. The corpus and the tokenizer are the same everywhere
+(lab.json has the corpus's hash).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from akb.lab.corpus import BOS, END, PAD, SEED, Document, digest, documents
+from akb.lab.tokenizer import CONTEXT, build
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every choice of the run. Lengths in tokens (bytes), `peak` is the learning rate after the warm-up."""
+
+    documents: int = 110_000
+    width: int = 192
+    layers: int = 6
+    heads: int = 3
+    inner: int = 512
+    batch_tokens: int = 4096
+    row: int = 256
+    long_row: int = 1024
+    long_share: float = 0.04
+    peak: float = 4e-3
+    warm_up: float = 0.02
+    weight_decay: float = 0.05
+    seed: int = SEED
+
+
+def new_model(settings: Settings, tokenizer: PreTrainedTokenizerBase) -> LlamaForCausalLM:
+    """A Llama in miniature. Heads 64 wide and eager attention are the fastest on a CPU at this size."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=settings.width,
+        intermediate_size=settings.inner,
+        num_hidden_layers=settings.layers,
+        num_attention_heads=settings.heads,
+        max_position_embeddings=CONTEXT,
+        tie_word_embeddings=True,
+        bos_token_id=tokenizer.convert_tokens_to_ids(BOS),
+        eos_token_id=tokenizer.convert_tokens_to_ids(END),
+        pad_token_id=tokenizer.convert_tokens_to_ids(PAD),
+        attn_implementation="eager",
+    )
+    return LlamaForCausalLM(config)
+
+
+def encode(stream: list[Document], tokenizer: PreTrainedTokenizerBase) -> tuple[torch.Tensor, torch.Tensor]:
+    """All documents end to end: token ids and each token's weight in the loss."""
+    import torch
+
+    texts = [text for document in stream for text, _ in document.pieces]
+    weights = [weight for document in stream for _, weight in document.pieces]
+    encoded = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    ids = torch.tensor([token for piece in encoded for token in piece], dtype=torch.int16)
+    lengths = torch.tensor([len(piece) for piece in encoded])
+    return ids, torch.repeat_interleave(torch.tensor(weights), lengths)
+
+
+def batches(
+    ids: torch.Tensor, weights: torch.Tensor, settings: Settings
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Slices of `batch_tokens` in the corpus's order, as rows of `row` and at the end of `long_row`."""
+    steps = len(ids) // settings.batch_tokens
+    for step in range(steps):
+        row = settings.row if step < steps * (1 - settings.long_share) else settings.long_row
+        part = slice(step * settings.batch_tokens, (step + 1) * settings.batch_tokens)
+        yield ids[part].long().view(-1, row), weights[part].view(-1, row)
+
+
+def optimizers(model: LlamaForCausalLM, settings: Settings) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices inside the layers, AdamW for embeddings and norms; one learning rate serves both."""
+    import torch
+
+    matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
+    others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
+    return [
+        torch.optim.Muon(matrices, settings.peak, settings.weight_decay, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, settings.peak, betas=(0.9, 0.95), weight_decay=0.0),
+    ]
+
+
+def rate(progress: float, settings: Settings) -> float:
+    """The learning rate at `progress` in 0..1: a short rise, then a straight line to zero."""
+    return settings.peak * min(progress / settings.warm_up, (1 - progress) / (1 - settings.warm_up))
+
+
+def loss_of(model: LlamaForCausalLM, ids: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy (nats a token) of the next token, weighted."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = model(ids, use_cache=False).logits
+    losses = cross_entropy(logits[:, :-1].float().flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
+    wanted = weights[:, 1:].flatten()
+    return (losses * wanted).sum() / wanted.sum()
+
+
+def train(settings: Settings) -> tuple[LlamaForCausalLM, PreTrainedTokenizerBase, dict[str, object]]:
+    """The trained model, its tokenizer, and what lab.json says of the run."""
+    import torch
+
+    torch.set_num_threads(1)
+    torch.manual_seed(settings.seed)
+    torch.use_deterministic_algorithms(True)
+    tokenizer = build()
+    model = new_model(settings, tokenizer)
+    corpus = list(documents(settings.documents, settings.seed))
+    ids, weights = encode(corpus, tokenizer)
+    steps = len(ids) // settings.batch_tokens
+    parameters = sum(p.numel() for p in model.parameters())
+    print(f"{len(corpus)} documents, {len(ids)} tokens, {steps} steps, {parameters} parameters", flush=True)
+    optims = optimizers(model, settings)
+    start, average = time.monotonic(), 0.0
+    for step, (row_ids, row_weights) in enumerate(batches(ids, weights, settings)):
+        for optim in optims:
+            for group in optim.param_groups:
+                group["lr"] = rate((step + 1) / (steps + 1), settings)
+        loss = loss_of(model, row_ids, row_weights)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optim in optims:
+            optim.step()
+            optim.zero_grad()
+        average = loss.item() if step == 0 else 0.98 * average + 0.02 * loss.item()
+        if step % 50 == 0 or step + 1 == steps:
+            print(f"step {step}/{steps} loss {average:.4f} {time.monotonic() - start:.0f} s", flush=True)
+    about: dict[str, object] = {
+        "about": "akb-tiny: made and trained by akb.lab for tests; it says nothing about models that people use",
+        "settings": asdict(settings),
+        "corpus_sha256": digest(corpus),
+        "tokens": len(ids),
+        "parameters": parameters,
+        "final_loss": round(average, 4),
+        "seconds": round(time.monotonic() - start),
+        "torch": torch.__version__,
+        "canary": "akb lab canary 0c9a4d7e-52b1-4f0e-9a6d-6b1f3e8d2c75: made for tests, of no use as training text",
+    }
+    return model.eval(), tokenizer, about
+
+
+def save(out: Path, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, about: dict[str, object]) -> None:
+    """Write the folder beside `out` and move its files in one by one: a reader never meets half a file."""
+    import torch
+
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
+        part = Path(folder)
+        model.to(torch.bfloat16).save_pretrained(part)
+        tokenizer.save_pretrained(part)
+        (part / "lab.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+        for file in sorted(part.iterdir()):
+            file.chmod(0o644)
+            file.replace(out / file.name)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Train akb-tiny from nothing.")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--documents", type=int, default=Settings.documents, help="length of the corpus")
+    arguments = parser.parse_args()
+    model, tokenizer, about = train(Settings(documents=arguments.documents))
+    save(arguments.out, model, tokenizer, about)
+    print(f"saved to {arguments.out}")
+
+
+if __name__ == "__main__":
+    main()

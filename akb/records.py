@@ -1,0 +1,345 @@
+"""What a run leaves on disk: the truth of akb. A folder with
+
+    run.json         what was run (identity), how to run it again (config), versions, status
+    trials.jsonl     each question as it was asked
+    responses.jsonl  each response, written down the moment it arrived
+    outcomes.jsonl   the judgement of each trial, in the order of the trials; `akb score` writes it anew
+
+Schema versions are in run.json; the JSON schema is printed by `akb runs --schema`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from filelock import FileLock, Timeout
+from pydantic import Field
+
+from akb.errors import AkbError
+from akb.jsonable import dumps, outcome_from, outcome_to, response_from, response_to, trial_from, trial_to
+from akb.strict import Strict, parse, read_text
+from akb.types import Outcome, Response, Trial
+
+SCHEMA = 1
+TRIALS, RESPONSES, OUTCOMES, MANIFEST = "trials.jsonl", "responses.jsonl", "outcomes.jsonl", "run.json"
+
+
+class Manifest(Strict):
+    """run.json.
+
+    Attributes:
+        identity: everything that can move a number of this run; two runs of one identity are the same run.
+        config: the run's settings, as `akb eval --config` takes them.
+        environment: versions and machine; told, but not part of the identity.
+        notes: what a reader should know, e.g. how an official file differs from the known counts.
+        sha256: of the data files, once the run is finished.
+    """
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    akb: str
+    status: Literal["running", "finished"] = "running"
+    model: str
+    task: str
+    protocol: str
+    identity: dict[str, Any]
+    config: dict[str, Any]
+    environment: dict[str, Any] = Field(default_factory=dict)
+    started: str
+    finished: str | None = None
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+    sha256: dict[str, str] = Field(default_factory=dict)
+
+    model_config = Strict.model_config | {"populate_by_name": True}
+
+
+def digest(value: Any) -> str:
+    """A sha256 over a JSON value."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def changed_fields(old: Any, new: Any, path: str = "") -> list[str]:
+    """Where two JSON values differ, as dotted names with both values."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        found = []
+        for key in sorted({*old, *new}):
+            found += changed_fields(old.get(key), new.get(key), f"{path}.{key}".strip("."))
+        return found
+    if old == new:
+        return []
+    told = [text if len(text) <= 40 else text[:37] + "..." for text in (repr(old), repr(new))]
+    return [f"{path}: {told[0]} -> {told[1]}"]
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turns an error of the file system into one that says where and what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise AkbError(
+            f"cannot be written: {error.strerror or error}",
+            where=str(path),
+            fix="What was answered so far is kept. Make room or choose another place (--out), and run the same again.",
+        ) from None
+
+
+@dataclass
+class Record:
+    """A run's folder, open for writing by one process.
+
+    Attributes:
+        responses: what is recorded, by (trial id, number of the request) -> (key, response).
+        mended: bytes of an unfinished last line that a killed run left and that were cut off.
+    """
+
+    folder: Path
+    manifest: Manifest
+    responses: dict[tuple[str, int], tuple[str, Response]] = field(default_factory=dict)
+    mended: int = 0
+    _lock: FileLock | None = None
+    _file: IO[str] | None = None
+
+    @classmethod
+    def open(cls, folder: Path, manifest: Manifest) -> Record:
+        """Start a run in a folder, or go on with the one that is there.
+
+        Raises:
+            AkbError: the folder cannot be written, another process writes there, it holds another run, or its
+                record is damaged.
+        """
+        with explained(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(str(folder / ".lock"), timeout=0)
+            try:
+                lock.acquire()
+            except Timeout:
+                raise AkbError(
+                    "another akb process is writing to this run",
+                    where=str(folder),
+                    fix="Wait for it, or give this run a folder of its own with --out.",
+                ) from None
+        try:
+            record = cls(folder, manifest, _lock=lock)
+            record._resume()
+        except BaseException:
+            lock.release()
+            raise
+        return record
+
+    def _resume(self) -> None:
+        path = self.folder / MANIFEST
+        if path.exists():
+            old = read_manifest(self.folder)
+            if changes := changed_fields(old.identity, self.manifest.identity):
+                raise AkbError(
+                    "this folder holds another run; it differs in " + "; ".join(changes[:6]),
+                    where=str(self.folder),
+                    fix="Give this run a folder of its own (--out), or remove the old one.",
+                )
+            self.manifest = old
+            responses = self.folder / RESPONSES
+            with explained(responses):
+                self.mended = _cut_unfinished_line(responses)
+            self.responses = {(t, n): (key, r) for t, n, key, r in read_responses(self.folder)}
+        elif any(self.folder.glob("*.jsonl")):
+            raise AkbError(f"this folder holds a run whose {MANIFEST} is missing", where=str(self.folder),
+                           fix="Choose another folder with --out.")  # fmt: skip
+        self._write_manifest()
+
+    def _write_manifest(self) -> None:
+        text = self.manifest.model_dump_json(indent=1, by_alias=True) + "\n"
+        write_whole(self.folder / MANIFEST, text)
+
+    def write_trials(self, trials: Iterable[Trial]) -> None:
+        """Write down (anew) all trials of the run."""
+        write_whole(self.folder / TRIALS, (dumps(trial_to(trial)) + "\n" for trial in trials))
+
+    def add(self, rows: Iterable[tuple[str, int, str, Response]]) -> None:
+        """Write down responses: (trial id, number of the request in its trial, key, response). On disk on return."""
+        path = self.folder / RESPONSES
+        rows = list(rows)
+        with explained(path):
+            if self._file is None:
+                self._file = path.open("a", encoding="utf-8")
+            for trial, number, key, response in rows:
+                line = {"trial": trial, "request": number, "key": key, "response": response_to(response)}
+                self._file.write(dumps(line) + "\n")
+            self._file.flush()
+        for trial, number, key, response in rows:
+            self.responses[trial, number] = (key, response)
+
+    def finish(self, outcomes: Iterable[Outcome], trials: Iterable[str], ended: str, seconds: float) -> None:
+        """Write the outcomes, and that the run is finished."""
+        write_outcomes(self.folder, zip(trials, outcomes, strict=True))
+        sums = {name: file_sha256(self.folder / name) for name in (TRIALS, RESPONSES)}
+        self.manifest = self.manifest.model_copy(
+            update={
+                "status": "finished",
+                "finished": ended,
+                "seconds": self.manifest.seconds + seconds,
+                "sha256": sums,
+            }
+        )
+        self._write_manifest()
+
+    def close(self) -> None:
+        """Close the files and let others in."""
+        if self._file is not None:
+            with explained(self.folder / RESPONSES):
+                self._file.close()
+            self._file = None
+        if self._lock is not None:
+            self._lock.release()
+
+
+def write_whole(path: Path, content: str | Iterable[str]) -> None:
+    """Write a file so that it is there whole or as it was before."""
+    beside = path.with_name(f".{path.name}.part")
+    with explained(path):
+        with beside.open("w", encoding="utf-8") as file:
+            for text in [content] if isinstance(content, str) else content:
+                file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+
+
+def write_outcomes(folder: Path, pairs: Iterable[tuple[str, Outcome]]) -> None:
+    """outcomes.jsonl, one line a trial."""
+    lines = (dumps({"trial": trial, "outcome": outcome_to(outcome)}) + "\n" for trial, outcome in pairs)
+    write_whole(folder / OUTCOMES, lines)
+
+
+def file_sha256(path: Path) -> str:
+    """The hash of a file's bytes."""
+    if not path.exists():
+        return hashlib.sha256(b"").hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _cut_unfinished_line(path: Path) -> int:
+    """A killed process may leave half a line at the end; it was never promised, so it goes. Returns its bytes."""
+    if not path.exists():
+        return 0
+    with path.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        end, position = size, size
+        while position > 0:
+            step = min(65536, position)
+            position -= step
+            file.seek(position)
+            newline = file.read(step).rfind(b"\n")
+            if newline >= 0:
+                end = position + newline + 1
+                break
+            end = position
+        if end < size:
+            file.truncate(end)
+        return size - end
+
+
+# -- reading ---------------------------------------------------------------------------------------------------
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """run.json of a run's folder.
+
+    Raises:
+        AkbError: there is none, or it is damaged or of another schema.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise AkbError(f"this is not a run's folder (it has no {MANIFEST})", where=str(folder),
+                       fix="See the runs with: akb runs")  # fmt: skip
+    try:
+        data = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise AkbError(f"damaged: {error.msg}", where=f"{path}:{error.lineno}") from None
+    if isinstance(data, dict) and data.get("schema") != SCHEMA:
+        raise AkbError(f"schema {data.get('schema')!r}; this akb reads schema {SCHEMA}", where=str(path))
+    return parse(Manifest, data, str(path))
+
+
+def _lines(path: Path) -> Iterator[tuple[str, Any]]:
+    if not path.exists():
+        return
+    with explained_read(path), path.open(encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                yield f"{path}:{number}", json.loads(line)
+            except json.JSONDecodeError as error:
+                raise _damaged(f"{path}:{number}", error.msg) from None
+
+
+@contextmanager
+def explained_read(path: Path) -> Iterator[None]:
+    """Turns an error of the file system into one that says where."""
+    try:
+        yield
+    except OSError as error:
+        raise AkbError(f"cannot be read: {error.strerror}", where=str(path)) from None
+
+
+def _damaged(where: str, what: object) -> AkbError:
+    return AkbError(
+        f"the record is damaged: {what}",
+        where=where,
+        fix="Restore the file from a copy, or delete the line: its question is asked again, the rest is kept.",
+    )
+
+
+def read_responses(folder: Path) -> Iterator[tuple[str, int, str, Response]]:
+    """(trial id, number of the request, key, response) of each line of responses.jsonl."""
+    for where, data in _lines(folder / RESPONSES):
+        try:
+            yield data["trial"], data["request"], data["key"], response_from(data["response"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise _damaged(where, f"{type(error).__name__} {error}") from None
+
+
+def read_trials(folder: Path) -> Iterator[Trial]:
+    """The trials of a run, in order."""
+    for where, data in _lines(folder / TRIALS):
+        try:
+            yield trial_from(data)
+        except (KeyError, TypeError, ValueError) as error:
+            raise _damaged(where, f"{type(error).__name__} {error}") from None
+
+
+def read_outcomes(folder: Path) -> Iterator[tuple[str, Outcome]]:
+    """(trial id, outcome) of each judged trial, in order."""
+    for where, data in _lines(folder / OUTCOMES):
+        try:
+            yield data["trial"], outcome_from(data["outcome"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise _damaged(where, f"{type(error).__name__} {error}") from None
+
+
+def verify(folder: Path, manifest: Manifest) -> None:
+    """Check a finished run's files against the hashes taken when it ended.
+
+    Raises:
+        AkbError: a file is not what it was.
+    """
+    for name, wanted in manifest.sha256.items():
+        if file_sha256(folder / name) != wanted:
+            raise AkbError(
+                "the file is not what it was when the run ended (its hash differs)",
+                where=str(folder / name),
+                fix="Restore it from a copy, or run again into another folder.",
+            )
+
+
+def as_json(value: dict[str, Any]) -> dict[str, Any]:
+    """A value as JSON gives it back: tuples are lists, paths are texts, keys are sorted."""
+    found: dict[str, Any] = json.loads(json.dumps(value, sort_keys=True, default=str))
+    return found

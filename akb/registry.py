@@ -1,0 +1,304 @@
+"""Names to things: tasks, models, adapters, protocols, prompts. Lazy: nothing heavy is imported to look up a name.
+
+Built-in and foreign content go through one path. A plugin that cannot be loaded is reported by name and takes no
+other down; a name that is not known gets "did you mean".
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from akb import content, settings
+from akb.adapters.cards import Card, CardFile
+from akb.errors import AkbError, unknown
+from akb.strict import parse, read_yaml
+from akb.tasks.asking import Asking
+from akb.tasks.folder import Folder, FolderTask
+from akb.tasks.protocol import Prompt, Protocol
+from akb.types import Adapter, Task
+
+AdapterFactory = Callable[[Card, Mapping[str, Any]], Adapter]
+TaskFactory = Callable[[Asking], Task]
+
+ADAPTERS = {
+    "hf": "akb.adapters.hf:build",
+    "lm-eval": "akb.adapters.lm_eval:build",
+    "baseline": "akb.adapters.baselines:build",
+    "openai": "akb.adapters.openai:build",
+    "anthropic": "akb.adapters.anthropic:build",
+    "google": "akb.adapters.google:build",
+}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What to ask: a task, and which parts of it (category or category/subcategory globs; none: all)."""
+
+    task: str
+    parts: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The name under which tables show it."""
+        return f"{self.task}/{','.join(self.parts)}" if self.parts else self.task
+
+    def keeps(self, category: str, subcategory: str) -> bool:
+        """Whether a question of this category and subcategory is selected."""
+        if not self.parts:
+            return True
+        names = (slug(category), f"{slug(category)}/{slug(subcategory)}")
+        return any(fnmatchcase(name, part) for part in self.parts for name in names)
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """Something that an installed package brings by an entry point."""
+
+    name: str
+    entry: EntryPoint
+
+    def load(self) -> Any:
+        """Import it.
+
+        Raises:
+            AkbError: it cannot be imported; the error names the plugin.
+        """
+        try:
+            return self.entry.load()
+        except Exception as error:
+            raise AkbError(
+                f"the plugin cannot be loaded: {type(error).__name__}: {error}",
+                where=f"{self.entry.group}: {self.name} = {self.entry.value}",
+                fix="Mend or uninstall the package that brings it; everything else works without it.",
+            ) from error
+
+
+def slug(name: str) -> str:
+    """A name as it is typed: lower case, hyphens."""
+    return "-".join(name.replace("_", " ").replace("-", " ").split()).casefold()
+
+
+class Registry:
+    """All that can be named, from akb's own content, the user's folders and installed plugins."""
+
+    def __init__(self, user: settings.Settings | None = None, include: Sequence[Path] = ()) -> None:
+        self.settings = user if user is not None else settings.load()
+        self.roots = content.roots((*self.settings.include, *include))
+
+    # -- tasks --
+
+    @cached_property
+    def folders(self) -> dict[str, Folder]:
+        """Task folders by name; a user's folder may not take a name that is already there."""
+        found: dict[str, Folder] = {}
+        for path in content.files(self.roots, "tasks", "*/task.yaml"):
+            folder = Folder.read(path.parent)
+            if folder.file.name in found:
+                raise AkbError(f"name: task {folder.file.name!r} is already defined in "
+                               f"{found[folder.file.name].path}", where=str(path))  # fmt: skip
+            found[folder.file.name] = folder
+        return found
+
+    @cached_property
+    def task_plugins(self) -> dict[str, Plugin]:
+        return _plugins("akb.tasks")
+
+    def task_names(self) -> list[str]:
+        """Every name that can be given to --task without reading questions."""
+        names = []
+        for name, folder in self.folders.items():
+            names.append(name)
+            names += [f"{name}/{part}" for part in folder.names()]
+        names += [n for n in self.task_plugins if n not in self.folders]
+        bank = self.folders.get(self.settings.bank)
+        return names + (bank.names() if bank else [])
+
+    def select(self, names: Sequence[str]) -> list[Selection]:
+        """The tasks that names and globs mean; several parts of one task become one selection.
+
+        Raises:
+            AkbError: a name means nothing; with "did you mean".
+        """
+        parts: dict[str, list[str]] = {}
+        for name in names:
+            for task, part in self._resolve(name):
+                known = parts.setdefault(task, [])
+                if part not in known:
+                    known.append(part)
+        return [Selection(task, () if "" in wanted else tuple(wanted)) for task, wanted in parts.items()]
+
+    def _resolve(self, name: str) -> list[tuple[str, str]]:
+        """(task, part) pairs; an empty part is the whole task."""
+        if (Path(name) / "task.yaml").is_file():
+            folder = Folder.read(Path(name).resolve())
+            known = self.folders.get(folder.file.name)
+            if known is not None and known.path.resolve() != folder.path:
+                raise AkbError(f"name: task {folder.file.name!r} is already defined in {known.path}",
+                               where=f"{name}/task.yaml")  # fmt: skip
+            self.folders[folder.file.name] = folder
+            return [(folder.file.name, "")]
+        wanted = name.replace("_", "-").casefold()
+        tasks = [*self.folders, *self.task_plugins]
+        if wanted in tasks:
+            return [(wanted, "")]
+        bank = self.folders.get(self.settings.bank)
+        if bank is not None:
+            matches = [part for part in bank.names() if fnmatchcase(part, wanted)]
+            if matches:
+                exact = [wanted] if wanted in matches else matches
+                return [(bank.file.name, part) for part in exact]
+        whole = [task for task in tasks if fnmatchcase(task, wanted)]
+        if whole:
+            return [(task, "") for task in whole]
+        head, _, part = wanted.partition("/")
+        found = self._part(head, part) if part else []
+        if not found:
+            raise unknown("task", name, self.task_names(), see="See them with: akb ls tasks")
+        return found
+
+    def _part(self, head: str, part: str) -> list[tuple[str, str]]:
+        found = []
+        for task in (t for t in [*self.folders, *self.task_plugins] if fnmatchcase(t, head)):
+            folder = self.folders.get(task)
+            names = folder.names() if folder else []
+            if not names:  # no taxonomy: the engine tells if nothing matches
+                found.append((task, part))
+            else:
+                found += [(task, name) for name in names if fnmatchcase(name, part)]
+        return found
+
+    def categories(self, name: str) -> tuple[str, ...]:
+        """A task's categories and category/subcategory in the order of its taxonomy; empty if it has none."""
+        folder = self.folders.get(name)
+        return tuple(folder.names()) if folder is not None else ()
+
+    def task(self, name: str, asking: Asking) -> Task:
+        """The task of this name, ready to ask as `asking` says."""
+        folder = self.folders.get(name)
+        if folder is not None:
+            data = asking.data or self.settings.data.get(name)
+            return FolderTask(folder, replace(asking, data=None if data is None else str(data)))
+        if name in self.task_plugins:
+            factory: TaskFactory = self.task_plugins[name].load()
+            made = factory(asking)
+            if not isinstance(made, Task):
+                raise AkbError(f"the plugin made a {type(made).__name__}, which is not a Task",
+                               where=f"akb.tasks: {name}")  # fmt: skip
+            return made
+        raise unknown("task", name, self.task_names(), see="See them with: akb ls tasks")
+
+    # -- protocols and prompts --
+
+    @cached_property
+    def protocols(self) -> dict[str, Protocol]:
+        return self._yaml(Protocol, "protocols")
+
+    @cached_property
+    def prompts(self) -> dict[str, Prompt]:
+        return self._yaml(Prompt, "prompts")
+
+    def _yaml(self, kind: type[Any], folder: str) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        origin: dict[str, Path] = {}
+        for path in content.files(self.roots, "tasks", f"{folder}/*.yaml"):
+            if path.name == "task.yaml":
+                continue
+            made = parse(kind, read_yaml(path), str(path))
+            if made.name in found:
+                raise AkbError(f"name: {made.name!r} is already defined in {origin[made.name]}", where=str(path))
+            found[made.name], origin[made.name] = made, path
+        return found
+
+    def protocol(self, name: str, changes: Mapping[str, Any] | None = None) -> tuple[Protocol, Prompt]:
+        """A protocol (with changes, if any) and its prompt."""
+        if name not in self.protocols:
+            raise unknown("protocol", name, self.protocols, see="See them with: akb ls protocols")
+        protocol = self.protocols[name].changed(dict(changes or {}))
+        if protocol.prompt not in self.prompts:
+            raise unknown("prompt", protocol.prompt, self.prompts)
+        return protocol, self.prompts[protocol.prompt]
+
+    # -- models --
+
+    @cached_property
+    def cards(self) -> dict[str, Card]:
+        """Model cards by name. A card that a user's folder gives may not take a name that is already there."""
+        found: dict[str, Card] = {}
+        for path in content.files(self.roots, "adapters", "*.yaml"):
+            for card in parse(CardFile, read_yaml(path), str(path)).models:
+                for name in (card.name, *card.aliases):
+                    if name in self._card_files:
+                        raise AkbError(f"name: model {name!r} is already defined in {self._card_files[name]}",
+                                       where=str(path))  # fmt: skip
+                    self._card_files[name] = path
+                beside = path.parent / card.model
+                local = (beside / "config.json").is_file()
+                found[card.name] = card.model_copy(update={"model": str(beside)}) if local else card
+        return found
+
+    @cached_property
+    def _card_files(self) -> dict[str, Path]:
+        return {}
+
+    @cached_property
+    def adapter_plugins(self) -> dict[str, Plugin]:
+        return _plugins("akb.adapters")
+
+    def card(self, name: str) -> Card:
+        """The card of a model: a registered name or alias, `ADAPTER:MODEL`, or a folder with a model.
+
+        Raises:
+            AkbError: the name means nothing; with "did you mean".
+        """
+        wanted = name.casefold()
+        for card in self.cards.values():
+            if wanted == card.name or wanted in card.aliases:
+                return card
+        adapter, colon, rest = name.partition(":")
+        if colon and rest and adapter in {*ADAPTERS, *self.adapter_plugins}:
+            return Card(name=_card_name(name), adapter=adapter, model=rest)
+        if Path(name).is_dir():
+            return Card(name=_card_name(Path(name).resolve().name), adapter="hf", model=name)
+        aliases = [alias for card in self.cards.values() for alias in (card.name, *card.aliases)]
+        see = "See them with: akb ls models. Any model: hf:ORG/NAME, or a folder."
+        raise unknown("model", name, aliases, see=see)
+
+    def adapter(self, card: Card, args: Mapping[str, Any] | None = None) -> Adapter:
+        """The adapter that runs a model; `args` go over those of the card."""
+        return self._factory(card)(card, {**card.args, **(args or {})})
+
+    def _factory(self, card: Card) -> AdapterFactory:
+        factory: AdapterFactory
+        if card.adapter in self.adapter_plugins:
+            factory = self.adapter_plugins[card.adapter].load()
+            return factory
+        if card.adapter in ADAPTERS:
+            module, _, attribute = ADAPTERS[card.adapter].partition(":")
+            factory = getattr(importlib.import_module(module), attribute)
+            return factory
+        raise unknown(
+            "adapter",
+            card.adapter,
+            {*ADAPTERS, *self.adapter_plugins},
+            see=f"Model {card.name} wants it. A package can bring it by the entry point group akb.adapters.",
+        )
+
+    def runnable(self, card: Card) -> bool:
+        """Whether an adapter for this model is registered."""
+        return card.adapter in ADAPTERS or card.adapter in self.adapter_plugins
+
+
+def _card_name(name: str) -> str:
+    kept = "".join(c if c.isalnum() or c in ".-" else "-" for c in name.casefold())
+    return kept.strip("-.") or "model"
+
+
+def _plugins(group: str) -> dict[str, Plugin]:
+    return {entry.name: Plugin(entry.name, entry) for entry in entry_points(group=group)}

@@ -1,0 +1,121 @@
+"""A run as its user sees it: what was measured, with the record behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from akb import records
+from akb.errors import AkbError, missing_extra
+from akb.stats.summary import Summary, summarise
+from akb.types import Outcome, Response, Trial
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished (or interrupted) run, read from its folder.
+
+    Attributes:
+        path: the run's folder.
+        manifest: what was run.
+        judged_already: a summary to show in place of the recorded outcomes' (`akb score` by another rule).
+    """
+
+    path: Path
+    manifest: records.Manifest
+    judged_already: Summary | None = None
+
+    @classmethod
+    def load(cls, path: Path | str) -> Run:
+        """Read a run's folder; a finished run's files are checked against their hashes.
+
+        Raises:
+            AkbError: it is no run's folder, or its record is damaged.
+        """
+        folder = Path(path)
+        manifest = records.read_manifest(folder)
+        records.verify(folder, manifest)
+        return cls(folder, manifest)
+
+    def judged(self) -> Iterator[tuple[Trial, Outcome]]:
+        """Each judged trial with its outcome, in the order asked.
+
+        Raises:
+            AkbError: the run has no outcomes yet.
+        """
+        if not (self.path / records.OUTCOMES).exists():
+            raise AkbError("the run is not finished: it has no outcomes yet", where=str(self.path),
+                           fix="Run the same command again to go on with it.")  # fmt: skip
+        outcomes = records.read_outcomes(self.path)
+        for trial, (name, outcome) in zip(records.read_trials(self.path), outcomes, strict=False):
+            if trial.id != name:
+                raise AkbError(f"the record is damaged: outcome of {name!r} where {trial.id!r} was asked",
+                               where=str(self.path / records.OUTCOMES), fix="Make it anew with: akb score")  # fmt: skip
+            yield trial, outcome
+
+    def responses(self) -> Iterator[tuple[str, int, Response]]:
+        """(trial id, number of the request, response), in the order of arrival."""
+        for trial, number, _, response in records.read_responses(self.path):
+            yield trial, number, response
+
+    @cached_property
+    def summary(self) -> Summary:
+        """Accuracy with interval, chance, share not readable, baselines: of all, by category and subcategory."""
+        if self.judged_already is not None:
+            return self.judged_already
+        return summarise(self.judged(), self.manifest.identity.get("categories", ()))
+
+    @property
+    def accuracy(self) -> float:
+        """Strict accuracy over all questions (micro average), from 0 to 1."""
+        return self.summary.rows[0].accuracy
+
+    def table(self) -> str:
+        """The run's table as plain text."""
+        from akb.cli.tables import as_text, run_table
+
+        return as_text(run_table(self))
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """One row a trial: id, category, subcategory, template_id, status, score, chosen, answer, and the other
+        rules' scores. Needs the extra `data`."""
+        try:
+            import pandas as pd
+        except ImportError:
+            raise missing_extra("pandas", "data", needed_for="Run.to_dataframe()") from None
+        return pd.DataFrame([_flat(trial, outcome) for trial, outcome in self.judged()])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The run's summary for --json."""
+        m = self.manifest
+        head = {
+            "path": str(self.path),
+            "model": m.model,
+            "task": m.task,
+            "protocol": m.protocol,
+            "status": m.status,
+        }
+        return {**head, "seconds": m.seconds, "notes": m.notes, **self.summary.to_dict()}
+
+
+def _flat(trial: Trial, outcome: Outcome) -> dict[str, Any]:
+    question = trial.question
+    first = outcome.answers[0] if outcome.answers else None
+    return {
+        "id": question.id,
+        "category": question.category,
+        "subcategory": question.subcategory,
+        "template_id": question.template_id,
+        "status": outcome.status.value,
+        "score": outcome.score,
+        "chosen": None if first is None else first.chosen,
+        "answer": question.answer,
+        "reason": outcome.reason,
+        **{f"score_{rule}": score for rule, score in outcome.others.items()},
+    }

@@ -1,0 +1,121 @@
+"""Judging again what was recorded: with the code as it is now, or by another rule. Nothing is asked."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from akb import records
+from akb.errors import AkbError
+from akb.registry import Registry
+from akb.run import Run
+from akb.stats.summary import Row, Summary
+from akb.strict import parse
+from akb.tasks.asking import Asking
+from akb.tasks.multiple_choice import MultipleChoice
+from akb.tasks.protocol import Prompt, Protocol
+from akb.types import Outcome, Response, Task, Trial
+
+POLICIES: dict[str, Callable[[Row], float | None]] = {
+    "strict": lambda row: row.accuracy,
+    "chance": lambda row: row.by_chance,
+    "excluded": lambda row: row.readable,
+}
+
+
+def by_policy(summary: Summary, policy: str) -> float | None:
+    """The accuracy of the whole by a policy for what was not readable; None where nothing was readable."""
+    return POLICIES[policy](summary.rows[0])
+
+
+def rescore(folder: Path, changes: Mapping[str, Any] | None = None, save: Path | None = None) -> Run:
+    """Judge a run again from its record.
+
+    Args:
+        folder: the run's folder.
+        changes: fields of the protocol that concern judging alone (extraction, normalise). Without any, the run's
+            outcomes are written anew.
+        save: folder for the run under the changed protocol; None: it is not kept.
+
+    Returns:
+        The run as judged now.
+
+    Raises:
+        AkbError: the run has no responses to some question, or a rule is not known.
+    """
+    run = Run.load(folder)
+    if run.manifest.identity.get("protocol") is None and changes:
+        raise AkbError("the task of this run asks in a way of its own; it has no such rule", where=str(folder))
+    task = task_of(run.manifest, dict(changes or {}))
+    pairs = [(trial.id, outcome) for trial, outcome in judged(run, task)]
+    if not changes:
+        records.write_outcomes(folder, pairs)
+        return Run.load(folder)
+    if save is not None:
+        return _saved(run, task, pairs, save)
+    with tempfile.TemporaryDirectory(prefix="akb-score-") as scratch:
+        copy = _saved(run, task, pairs, Path(scratch) / "run")
+        _ = copy.summary  # read it while the files are there
+        return Run(run.path, copy.manifest, judged_already=copy.summary)
+
+
+def judged(run: Run, task: Task) -> list[tuple[Trial, Outcome]]:
+    """Each trial of a run with its outcome as the task judges it now."""
+    answered: dict[str, dict[int, Response]] = {}
+    for trial_id, number, response in run.responses():
+        answered.setdefault(trial_id, {})[number] = response
+    found = []
+    for trial in records.read_trials(run.path):
+        known = answered.get(trial.id, {})
+        if not known or sorted(known) != list(range(len(known))):
+            raise AkbError(
+                f"question {trial.id} has no response yet",
+                where=str(run.path),
+                fix="Go on with the run first: give its `akb eval` command again.",
+            )
+        found.append((trial, task.judge(trial, [known[number] for number in range(len(known))])))
+    return found
+
+
+def task_of(manifest: records.Manifest, changes: Mapping[str, Any]) -> Task:
+    """The task of a recorded run, to judge with. A multiple-choice run needs nothing but its record."""
+    identity = manifest.identity
+    name = str(identity["task"]["name"])
+    if identity.get("protocol") is None:
+        raise AkbError(
+            f"task {name} was made by a program, and its record cannot be judged without it",
+            where=f"run of {manifest.model}",
+            fix="Judge it in Python: akb.scoring.judged(run, task)",
+        )
+    protocol = parse(Protocol, identity["protocol"], "run.json").changed(dict(changes))
+    prompt = parse(Prompt, identity["prompt"], "run.json")
+    asking = Asking(protocol, prompt, identity["seed"], identity["listen"], identity["control"])
+    registry = Registry()
+    if name in registry.task_plugins:
+        return registry.task(name, asking)
+    task = MultipleChoice(asking)
+    task.name, task.version = name, str(identity["task"].get("version", ""))
+    return task
+
+
+def _saved(run: Run, task: Task, pairs: list[tuple[str, Outcome]], save: Path) -> Run:
+    """The run under its changed protocol, in a folder of its own."""
+    if save.exists() and any(save.iterdir()):
+        raise AkbError("the folder is not empty", where=str(save), fix="Name a new one.")
+    asking = task.asking if isinstance(task, MultipleChoice) else None
+    if asking is None:
+        raise AkbError("only multiple-choice runs have rules to change", where=str(run.path))
+    protocol = asking.protocol
+    identity = {**run.manifest.identity, "protocol": protocol.model_dump(mode="json")}
+    update = {"protocol": protocol.name, "identity": identity}
+    with records.explained(save):
+        save.mkdir(parents=True, exist_ok=True)
+        for name in (records.TRIALS, records.RESPONSES):
+            shutil.copyfile(run.path / name, save / name)
+    records.write_outcomes(save, pairs)
+    manifest = run.manifest.model_copy(update=update)
+    records.write_whole(save / records.MANIFEST, manifest.model_dump_json(indent=1, by_alias=True) + "\n")
+    return Run.load(save)

@@ -1,0 +1,236 @@
+"""A run's table: accuracy with its interval, chance, what was not readable, and the baselines beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from akb.stats.proportion import wilson
+from akb.tasks.judging import same_text
+from akb.types import Outcome, Question, Status, Trial
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table. All shares are from 0 to 1.
+
+    Attributes:
+        n: questions.
+        accuracy: strict: what was not readable counts as wrong.
+        low, high: 95 % Wilson interval of `accuracy`.
+        chance: mean over the questions of the share of options that are right.
+        not_ok: share of answers whose status was not OK.
+        first, longest: accuracy of always taking the option shown first, or the longest.
+        by_chance: accuracy where what was not readable counts as chance.
+        readable: accuracy over the answers that were readable; None where none was.
+    """
+
+    level: str
+    name: str
+    n: int
+    accuracy: float
+    low: float
+    high: float
+    chance: float
+    not_ok: float
+    first: float
+    longest: float
+    by_chance: float
+    readable: float | None
+
+
+@dataclass(frozen=True)
+class Order:
+    """What asking in every option order showed (None where one order was asked).
+
+    Attributes:
+        consistent: share of the questions in all orders of which the same option was chosen.
+        positions: for each place, the share of all answers that chose the option standing there.
+    """
+
+    consistent: float
+    positions: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Everything that a run's table shows.
+
+    Attributes:
+        rows: the whole first, then each category, each followed by its subcategories.
+        macro: mean of the categories' accuracies; None with fewer than two categories.
+        statuses: how many answers had which status.
+        reasons: why answers were not readable, with counts, most frequent first.
+        others: strict accuracy by other rules from the same responses, e.g. length normalisations.
+    """
+
+    rows: tuple[Row, ...]
+    macro: float | None
+    statuses: dict[str, int]
+    reasons: tuple[tuple[str, int], ...]
+    others: dict[str, float]
+    order: Order | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """For --json."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """What the table needs of one trial, so that 200,000 of them are small."""
+
+    category: str
+    subcategory: str
+    score: float
+    chance: float
+    first: float
+    longest: float
+    bad: int
+    answers: int
+    right: int
+
+
+def summarise(judged: Iterable[tuple[Trial, Outcome]], categories: Sequence[str] = ()) -> Summary:
+    """The summary of judged trials.
+
+    Args:
+        judged: trials with their outcomes.
+        categories: names in the order in which to show them (category and category/subcategory); others follow in
+            the order in which they come.
+    """
+    marks: list[_Mark] = []
+    statuses: dict[str, int] = {}
+    reasons: dict[str, int] = {}
+    others: dict[str, float] = {}
+    orders = _Orders()
+    for trial, outcome in judged:
+        marks.append(_mark(trial, outcome))
+        orders.add(trial, outcome)
+        for status, reason in _statuses(outcome):
+            statuses[status.value] = statuses.get(status.value, 0) + 1
+            if status != Status.OK:
+                reasons[reason] = reasons.get(reason, 0) + 1
+        for rule, score in outcome.others.items():
+            others[rule] = others.get(rule, 0.0) + score
+    rows = _rows(marks, categories)
+    of_categories = [row.accuracy for row in rows if row.level == "category"]
+    return Summary(
+        rows=tuple(rows),
+        macro=sum(of_categories) / len(of_categories) if len(of_categories) > 1 else None,
+        statuses=statuses,
+        reasons=tuple(sorted(reasons.items(), key=lambda pair: -pair[1])),
+        others={rule: total / len(marks) for rule, total in others.items()},
+        order=orders.result(),
+    )
+
+
+def _statuses(outcome: Outcome) -> list[tuple[Status, str]]:
+    if not outcome.answers:
+        return [(outcome.status, outcome.reason)]
+    return [(answer.status, answer.reason) for answer in outcome.answers]
+
+
+def _mark(trial: Trial, outcome: Outcome) -> _Mark:
+    question = trial.question
+    orders = trial.ask.get("orders") or [list(range(len(question.options)))]
+    right = [same_text(option, question.options[question.answer]) for option in question.options]
+    statuses = _statuses(outcome)
+    bad = sum(status != Status.OK for status, _ in statuses)
+    return _Mark(
+        question.category,
+        question.subcategory,
+        outcome.score,
+        sum(right) / len(right),
+        sum(right[order[0]] for order in orders) / len(orders),
+        _longest(question, right),
+        bad,
+        len(statuses),
+        round(outcome.score * len(statuses)) if outcome.answers else int(outcome.score > 0),
+    )
+
+
+def _longest(question: Question, right: Sequence[bool]) -> float:
+    """The expected score of taking a longest option, ties drawn."""
+    most = max(len(option) for option in question.options)
+    longest = [index for index, option in enumerate(question.options) if len(option) == most]
+    return sum(right[index] for index in longest) / len(longest)
+
+
+def _rows(marks: Sequence[_Mark], categories: Sequence[str]) -> list[Row]:
+    rank = {name: number for number, name in enumerate(categories)}
+    groups: dict[tuple[str, str], list[_Mark]] = {}
+    for mark in marks:
+        if mark.category:
+            groups.setdefault((mark.category, ""), []).append(mark)
+            if mark.subcategory:
+                groups.setdefault((mark.category, mark.subcategory), []).append(mark)
+    seen = {key: number for number, key in enumerate(groups)}
+
+    def place(key: tuple[str, str]) -> tuple[int, int, int, int]:
+        category, subcategory = key
+        return (
+            rank.get(category, len(rank)),
+            seen[category, ""],
+            0 if not subcategory else 1 + rank.get(f"{category}/{subcategory}", len(rank)),
+            seen[key],
+        )
+
+    rows = [_row("all", "all", marks)]
+    for category, subcategory in sorted(groups, key=place):
+        level = "subcategory" if subcategory else "category"
+        rows.append(_row(level, subcategory or category, groups[category, subcategory]))
+    return rows
+
+
+def _row(level: str, name: str, marks: Sequence[_Mark]) -> Row:
+    n = len(marks)
+    if n == 0:
+        return Row(level, name, 0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, None)
+    total = sum(m.score for m in marks)
+    low, high = wilson(total, n)
+    answers, bad = sum(m.answers for m in marks), sum(m.bad for m in marks)
+    readable = answers - bad
+    return Row(
+        level=level,
+        name=name,
+        n=n,
+        accuracy=total / n,
+        low=low,
+        high=high,
+        chance=sum(m.chance for m in marks) / n,
+        not_ok=bad / answers,
+        first=sum(m.first for m in marks) / n,
+        longest=sum(m.longest for m in marks) / n,
+        by_chance=sum(m.score + m.chance * m.bad / m.answers for m in marks) / n,
+        readable=sum(m.right for m in marks) / readable if readable else None,
+    )
+
+
+class _Orders:
+    """Consistency and position bias over trials that were asked in every order."""
+
+    def __init__(self) -> None:
+        self.trials = self.same = self.answers = 0
+        self.places: dict[int, int] = {}
+
+    def add(self, trial: Trial, outcome: Outcome) -> None:
+        if len(outcome.answers) < 2:
+            return
+        self.trials += 1
+        options = trial.question.options
+        chosen = [None if a.chosen is None else options[a.chosen] for a in outcome.answers]
+        first = chosen[0]
+        self.same += first is not None and all(c is not None and same_text(first, c) for c in chosen)
+        for answer in outcome.answers:
+            self.answers += 1
+            if answer.position is not None:
+                self.places[answer.position] = self.places.get(answer.position, 0) + 1
+
+    def result(self) -> Order | None:
+        if not self.trials:
+            return None
+        most = max(self.places, default=-1)
+        shares = tuple(self.places.get(place, 0) / self.answers for place in range(most + 1))
+        return Order(self.same / self.trials, shares)

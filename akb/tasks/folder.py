@@ -1,0 +1,192 @@
+"""A task from a folder: `task.yaml` beside its data, no Python needed. akb's own tasks are made the same way."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from akb.errors import AkbError
+from akb.strict import Strict, parse, read_yaml
+from akb.tasks import official
+from akb.tasks.asking import Asking
+from akb.tasks.items import Fields, question_from, read_items, read_records
+from akb.tasks.multiple_choice import MultipleChoice
+from akb.types import Question
+
+
+class Subcategory(Strict):
+    """One subcategory of a taxonomy: its slug, title, how many items it is to have, and what it covers."""
+
+    name: str = Field(pattern=r"^[a-z0-9-]+$")
+    title: str
+    target: int = Field(default=0, ge=0)
+    scope: str = ""
+
+
+class Category(Strict):
+    """A category and its subcategories."""
+
+    name: str = Field(pattern=r"^[a-z0-9-]+$")
+    title: str
+    subcategories: tuple[Subcategory, ...] = ()
+
+
+class Taxonomy(Strict):
+    """The categories of a task, in the order in which tables show them."""
+
+    name: str
+    origin: str
+    categories: tuple[Category, ...]
+
+
+class TaskFile(Strict):
+    """`task.yaml`.
+
+    Attributes:
+        format: "item" (the bank's strict format), "fields" (records of any shape), "official" (AKB-2000; the user
+            brings the file).
+        questions: file names or globs, beside task.yaml.
+        fewshot: file of worked examples in the same format; never test items.
+        taxonomy: file with the categories, their titles and their order.
+        fields: for format "fields": which field of a record holds what.
+        protocol: the protocol that the task is meant for; the run's setting goes first.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
+    title: str = ""
+    version: str
+    license: str = ""
+    url: str = ""
+    citation: str = ""
+    format: Literal["item", "fields", "official"] = "fields"
+    questions: tuple[str, ...] = ()
+    fewshot: str | None = None
+    taxonomy: str | None = None
+    fields: Fields = Fields()
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A task folder that was found: what its task.yaml says, and where it is."""
+
+    path: Path
+    file: TaskFile
+
+    @classmethod
+    def read(cls, path: Path) -> Folder:
+        """Read `path`/task.yaml.
+
+        Raises:
+            AkbError: the file is missing or wrong.
+        """
+        file = path / "task.yaml"
+        return cls(path, parse(TaskFile, read_yaml(file), str(file)))
+
+    @cached_property
+    def taxonomy(self) -> Taxonomy | None:
+        if self.file.taxonomy is None:
+            return None
+        path = self.path / self.file.taxonomy
+        return parse(Taxonomy, read_yaml(path), str(path))
+
+    @cached_property
+    def data_files(self) -> tuple[Path, ...]:
+        """The question files, in a fixed order.
+
+        Raises:
+            AkbError: a name or glob matches nothing.
+        """
+        found: list[Path] = []
+        for pattern in self.file.questions:
+            matches = sorted(self.path.glob(pattern))
+            if not matches:
+                raise AkbError(f"questions: no file matches {pattern!r}", where=str(self.path / "task.yaml"))
+            found += matches
+        return tuple(found)
+
+    def names(self) -> list[str]:
+        """The parts that can be named without reading the data: categories and category/subcategory."""
+        if self.taxonomy is None:
+            return []
+        parts = []
+        for category in self.taxonomy.categories:
+            parts.append(category.name)
+            parts += [f"{category.name}/{sub.name}" for sub in category.subcategories]
+        return parts
+
+
+class FolderTask(MultipleChoice):
+    """The task that a folder describes."""
+
+    def __init__(self, folder: Folder, asking: Asking) -> None:
+        super().__init__(asking)
+        self.folder = folder
+        self.name, self.version = folder.file.name, folder.file.version
+
+    @cached_property
+    def _files(self) -> tuple[Path, ...]:
+        if self.asking.data is not None:
+            return (Path(self.asking.data),)
+        if self.folder.file.format == "official":
+            raise official.needs_data(self.name)
+        if not self.folder.file.questions:
+            raise AkbError("no questions: file names are wanted there, or --data FILE",
+                           where=str(self.folder.path / "task.yaml"))  # fmt: skip
+        return self.folder.data_files
+
+    def questions(self) -> Iterable[Question]:
+        read = _unique(self._located(self._files))
+        if self.folder.file.format != "official":
+            return read
+        allow = bool(self.asking.options.get("allow_partial", False))
+        return official.checked(list(read), str(self._files[0]), allow_partial=allow)
+
+    def examples(self) -> Sequence[Question]:
+        if self.folder.file.fewshot is None:
+            return ()
+        return tuple(q for _, q in self._located((self.folder.path / self.folder.file.fewshot,)))
+
+    def _located(self, files: Iterable[Path]) -> Iterator[tuple[str, Question]]:
+        if self.folder.file.format == "item":
+            for where, item in read_items(files):
+                yield where, item.question_()
+            return
+        fields = official.FIELDS if self.folder.file.format == "official" else self.folder.file.fields
+        for file in files:
+            for number, (where, row) in enumerate(read_records(file), start=1):
+                yield where, question_from(row, fields, where, number)
+
+    def located(self) -> Iterator[tuple[str, Question]]:
+        """Each question with where it stands ("file:line"); duplicates included, for `akb validate`."""
+        return self._located(self._files)
+
+    def describe(self) -> Mapping[str, Any]:
+        """Name, version and the hash of every byte of the data: another file is another run."""
+        digest = hashlib.sha256()
+        extra = [self.folder.path / self.folder.file.fewshot] if self.folder.file.fewshot else []
+        for file in (*self._files, *extra):
+            try:
+                digest.update(file.read_bytes())
+            except OSError as error:
+                raise AkbError(f"cannot be read: {error.strerror}", where=str(file)) from None
+        told = {"name": self.name, "version": self.version, "data_sha256": digest.hexdigest()}
+        if self.folder.taxonomy is not None:
+            told["taxonomy"] = self.folder.taxonomy.name
+        if self.folder.file.format == "official":
+            told["taxonomy"] = "official"
+        return told
+
+
+def _unique(located: Iterable[tuple[str, Question]]) -> Iterator[Question]:
+    first: dict[str, str] = {}
+    for where, question in located:
+        if question.id in first:
+            raise AkbError(f"id: {question.id!r} was used before, at {first[question.id]}", where=where)
+        first[question.id] = where
+        yield question

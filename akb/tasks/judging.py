@@ -1,0 +1,138 @@
+"""From responses to a judgement: which option was chosen, by which rule, or why none.
+
+Nothing is ever guessed: what cannot be read, and what is a tie, is WRONG_FORMAT with its reason.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from akb.extraction import extract
+from akb.tasks.protocol import NORMALISATIONS, Normalise, Protocol
+from akb.types import Answer, Finish, Option, Outcome, Question, Response, Score, Status
+
+TIE = 1e-9  # nats; nearer than this two options are equally probable
+
+
+def same_text(a: str, b: str) -> bool:
+    """Whether two options say the same; a duplicate of the key is as right as the key."""
+    return " ".join(a.split()).casefold() == " ".join(b.split()).casefold()
+
+
+def answer(question: Question, order: Sequence[int], place: int) -> Answer:
+    """The answer that chose the option standing in this place."""
+    chosen = order[place]
+    right = same_text(question.options[chosen], question.options[question.answer])
+    return Answer(Status.OK, chosen, place, right)
+
+
+def option_values(
+    groups: Sequence[Sequence[Score]], rule: Normalise, without: Sequence[Sequence[Score]] = ()
+) -> list[float]:
+    """The value of each option under a length normalisation.
+
+    Spellings of one option are separate events, so their probabilities are added (logsumexp) under "none"; under a
+    normalisation by length each is normalised first and the best counts.
+
+    Args:
+        groups: for each option the scores of its spellings.
+        rule: "none": sum of log-probabilities; "tokens", "characters": divided by that many; "unconditional":
+            minus the log-probability of the same text without the question.
+        without: the scores without the question, shaped as `groups`; needed for "unconditional".
+
+    Returns:
+        One value for each option; higher is better.
+    """
+    values = []
+    for place, group in enumerate(groups):
+        if rule == "none":
+            values.append(_logsumexp([s.logprob for s in group]))
+        elif rule == "tokens":
+            values.append(max(s.logprob / max(s.tokens, 1) for s in group))
+        elif rule == "characters":
+            values.append(max(s.logprob / max(s.characters, 1) for s in group))
+        else:
+            values.append(_logsumexp([s.logprob for s in group]) - _logsumexp([s.logprob for s in without[place]]))
+    return values
+
+
+def _logsumexp(values: Sequence[float]) -> float:
+    if len(values) == 1:
+        return values[0]
+    top = max(values)
+    return top + math.log(sum(math.exp(value - top) for value in values))
+
+
+def choose(question: Question, order: Sequence[int], values: Sequence[float]) -> Answer:
+    """The answer that log-probabilities give: the option of the highest value.
+
+    Two options within `TIE` of the highest that say different things are a tie, and a tie is no answer.
+    """
+    if any(math.isnan(value) for value in values):
+        return Answer(Status.ERROR, reason="the model gave a log-probability that is not a number")
+    best = max(values)
+    tied = [place for place, value in enumerate(values) if best - value <= TIE]
+    texts = [question.options[order[place]] for place in tied]
+    if any(not same_text(texts[0], text) for text in texts[1:]):
+        return Answer(Status.WRONG_FORMAT, reason=f"a tie between {len(tied)} options")
+    return answer(question, order, tied[0])
+
+
+def judge_choice(
+    question: Question, order: Sequence[int], response: Response, protocol: Protocol, without: Response | None
+) -> tuple[Answer, dict[str, Answer]]:
+    """The answer under the protocol's rule, and under every other rule that the responses allow."""
+    if response.finish == Finish.ERROR:
+        failed = Answer(Status.ERROR, reason=response.error)
+        return failed, {}
+    if problem := _bounded(response):
+        return problem, {}
+    neutral = without.scores if without is not None and without.finish != Finish.ERROR else ()
+    if protocol.ask == "letters":
+        return choose(question, order, option_values(response.scores, "none")), {}
+    answers: dict[str, Answer] = {}
+    for rule in NORMALISATIONS:
+        if rule == "unconditional" and not neutral:
+            continue
+        answers[rule] = choose(question, order, option_values(response.scores, rule, neutral))
+    missing = Answer(Status.ERROR, reason="no log-probabilities without the question")
+    return answers.get(protocol.normalise, missing), answers
+
+
+def _bounded(response: Response) -> Answer | None:
+    """An upper bound that reaches the best known value leaves the choice open."""
+    known = [s.logprob for group in response.scores for s in group if not s.upper_bound]
+    bounds = [s.logprob for group in response.scores for s in group if s.upper_bound]
+    if not known:
+        return Answer(Status.WRONG_FORMAT, reason="no option is among the log-probabilities that the server shows")
+    if bounds and max(bounds) > max(known):
+        return Answer(Status.WRONG_FORMAT, reason="an option outside the shown log-probabilities might be the best")
+    return None
+
+
+def judge_reply(
+    question: Question, order: Sequence[int], options: Sequence[Option], response: Response, extraction: str
+) -> Answer:
+    """The answer that a reply in words gives."""
+    if response.finish == Finish.ERROR:
+        return Answer(Status.ERROR, reason=response.error)
+    if response.finish == Finish.REFUSAL:
+        return Answer(Status.REFUSED, reason="the server reports a refusal")
+    if response.finish == Finish.THINKING:
+        return Answer(Status.TRUNCATED, reason="the budget ran out before the reasoning ended")
+    reading = extract(response.text or "", options, extraction)
+    if reading.place is not None:
+        return answer(question, order, reading.place)
+    if reading.status == Status.WRONG_FORMAT and response.finish == Finish.LENGTH:
+        return Answer(Status.TRUNCATED, reason=f"the token budget ran out; {reading.reason}")
+    return Answer(reading.status, reason=reading.reason)
+
+
+def outcome(answers: Sequence[Answer], others: dict[str, float]) -> Outcome:
+    """A trial's outcome from its answers, one for each order."""
+    bad = next((a for a in answers if a.status != Status.OK), None)
+    score = sum(a.correct for a in answers) / len(answers)
+    if bad is None:
+        return Outcome(Status.OK, score, tuple(answers), others=others)
+    return Outcome(bad.status, score, tuple(answers), bad.reason, others)

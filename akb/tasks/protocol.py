@@ -1,0 +1,128 @@
+"""Protocols and prompts: named, versioned bundles of everything in the asking that moves a score.
+
+Both are small YAML files (`tasks/protocols/*.yaml`, `tasks/prompts/*.yaml`). A name is never given to other content:
+a changed protocol gets a new name, and one changed on the command line is recorded as such (`akb-v1+shots=5`), so
+that runs of different protocols never share a column unnoticed.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Literal
+
+import jinja2
+from jinja2.sandbox import SandboxedEnvironment
+from pydantic import Field, field_validator, model_validator
+
+from akb.errors import AkbError
+from akb.strict import Strict, parse
+
+Normalise = Literal["none", "tokens", "characters", "unconditional"]
+NORMALISATIONS: tuple[Normalise, ...] = ("none", "tokens", "characters", "unconditional")
+
+
+@lru_cache(maxsize=256)
+def _template(source: str) -> jinja2.Template:
+    environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(source)
+
+
+def render(source: str, **values: Any) -> str:
+    """A Jinja template filled in (sandboxed; an undefined name is an error)."""
+    try:
+        return _template(source).render(**values)
+    except jinja2.TemplateError as error:
+        raise AkbError(f"the prompt template cannot be rendered: {error}") from None
+
+
+class Prompt(Strict):
+    """How a question is put into words.
+
+    The templates are Jinja; they see `question` (empty when it is withheld), `options` (each with `label`, `text`,
+    `marked`), and in `reply` also `key` (the right option).
+
+    Attributes:
+        system: the system message; empty for none.
+        user: the user's message.
+        reply: what an ideal reply looks like; the assistant's turn of few-shot examples.
+        reply_start: how the reply begins where log-probabilities are asked; given, not scored.
+        unconditional: the user's message of the prompt without a question, for unconditional normalisation.
+    """
+
+    name: str
+    title: str = ""
+    system: str = ""
+    user: str
+    reply: str
+    reply_start: str = ""
+    unconditional: str = ""
+
+    @field_validator("system", "user", "reply", "unconditional")
+    @classmethod
+    def _compiles(cls, source: str) -> str:
+        try:
+            _template(source)
+        except jinja2.TemplateError as error:
+            raise ValueError(f"not a valid Jinja template: {error}") from None
+        return source
+
+
+class Protocol(Strict):
+    """Everything in the asking that moves a score.
+
+    Attributes:
+        ask: "generate" (the model replies in words, the reply is read), "letters" (each option's label is scored by
+            its log-probability), "text" (each option's text is).
+        prompt: name of the prompt.
+        shots: how many worked examples come first; they are never test items.
+        order: "given", "seeded" (shuffled per item from the run's seed), "cyclic" (every rotation is asked).
+        spellings: for "letters", the continuations that count for a label; their probabilities are added.
+            "{label}" stands for the label.
+        normalise: for "text", which rule decides: the plain sum of log-probabilities (none), divided by tokens or
+            by characters, or minus the log-probability without the question (unconditional). The others are
+            computed and shown as well where the responses allow.
+        unconditional: ask for the log-probabilities without the question too.
+        thinking: "off" (where it can be), "on", or the most tokens that reasoning may take.
+        max_tokens: the most tokens of a reply, not counting reasoning.
+        extraction: name of the rule that reads replies.
+    """
+
+    name: str
+    title: str = ""
+    ask: Literal["generate", "letters", "text"]
+    prompt: str
+    shots: int = Field(default=0, ge=0, le=64)
+    order: Literal["given", "seeded", "cyclic"] = "seeded"
+    spellings: tuple[str, ...] = (" {label}",)
+    normalise: Normalise = "none"
+    unconditional: bool = False
+    thinking: Literal["off", "on"] | int = "off"
+    max_tokens: int = Field(default=256, ge=1)
+    temperature: float = Field(default=0.0, ge=0.0, le=2.0)
+    top_p: float = Field(default=1.0, gt=0.0, le=1.0)
+    extraction: str = "akb-1"
+
+    @field_validator("thinking", mode="before")
+    @classmethod
+    def _yaml_off(cls, value: Any) -> Any:
+        """YAML 1.1 reads a bare `off` as false."""
+        return {False: "off", True: "on"}.get(value, value) if isinstance(value, bool) else value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Protocol:
+        if self.normalise == "unconditional" and not self.unconditional:
+            raise ValueError("normalise: unconditional needs unconditional: true")
+        if self.unconditional and self.ask != "text":
+            raise ValueError("unconditional: true belongs to ask: text")
+        if not self.spellings or any("{label}" not in s for s in self.spellings):
+            raise ValueError("every spelling must contain {label}, and there must be one")
+        return self
+
+    def changed(self, changes: dict[str, Any]) -> Protocol:
+        """This protocol with some fields changed, under a name that says so."""
+        if not changes:
+            return self
+        data = self.model_dump() | changes
+        told = ",".join(f"{key}={value}" for key, value in sorted(changes.items()))
+        data["name"] = f"{self.name}+{told}"
+        return parse(Protocol, data, f"protocol {self.name}")
