@@ -11,6 +11,7 @@ same batches as an uninterrupted one.
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from itertools import islice
 from typing import Protocol
 
 import anyio
+import anyio.from_thread
 
 from akb.errors import AkbError
 from akb.records import Record
@@ -104,6 +106,7 @@ class Engine:
         parties: who is asked, by the name in `Request.to`; "model" is the one under test.
         record: where every response is written down.
         cache: responses of earlier runs; None for none.
+        errors: how many requests had no response to be had.
     """
 
     task: Task
@@ -112,6 +115,7 @@ class Engine:
     cache: Cache | None = None
     progress: Progress = field(default_factory=Silent)
     retry: Retry = Retry()
+    errors: int = 0
     _fingerprints: dict[str, Mapping[str, object]] = field(default_factory=dict)
 
     def run(self, trials: Iterable[Trial]) -> Iterator[tuple[Trial, Outcome]]:
@@ -235,6 +239,7 @@ class _Window:
             self._settle(ask, response)
 
     def _settle(self, ask: _Ask, response: Response) -> None:
+        self.engine.errors += response.finish == Finish.ERROR
         self.responses[ask.trial][ask.number] = response
         self.open[ask.trial] -= 1
         if self.open[ask.trial] == 0:
@@ -267,7 +272,11 @@ class _Remote:
 
     def run(self, asks: Sequence[_Ask]) -> None:
         try:
-            anyio.run(self._all, asks)
+            if _in_event_loop():  # a notebook runs one already: ours gets a thread, which an interrupt ends too
+                with anyio.from_thread.start_blocking_portal() as portal:
+                    portal.call(self._all, asks)
+            else:
+                anyio.run(self._all, asks)
         except BaseExceptionGroup as group:
             raise _first_leaf(group) from None
 
@@ -310,6 +319,14 @@ class _Remote:
         if not self.succeeded and self.fatal >= self.retry.hopeless:
             raise AkbError(f"the model cannot be asked: {message}",
                            fix="Nothing was lost; mend the cause and run the same again.")  # fmt: skip
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _first_leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -27,7 +27,7 @@ from akb.tasks.asking import Asking
 from akb.tasks.folder import FolderTask
 from akb.tasks.official import differences
 from akb.tasks.protocol import Prompt, Protocol
-from akb.types import MODEL, Adapter, Outcome, Question, Task, Trial
+from akb.types import MODEL, Adapter, Question, Task, Trial
 
 PACKAGES = ("akb", "torch", "transformers", "tokenizers", "numpy", "lm_eval", "peft", "bitsandbytes")
 
@@ -252,12 +252,9 @@ def _carry_out(plan: Plan, record: Record, store: Cache | None, progress: Progre
         record.write_trials(plan.trials())
     progress.total(sum(1 for _ in records.read_trials(record.folder)))
     engine = Engine(plan.task, plan.parties, record, store, progress)
-    ids: list[str] = []
-    outcomes: list[Outcome] = []
-    for trial, outcome in engine.run(records.read_trials(record.folder)):
-        ids.append(trial.id)
-        outcomes.append(outcome)
-    record.finish(outcomes, ids, _now(), time.perf_counter() - started)
+    judged = ((trial.id, outcome) for trial, outcome in engine.run(records.read_trials(record.folder)))
+    records.write_outcomes(record.folder, judged)
+    record.finish(_now(), time.perf_counter() - started, errors=engine.errors)
 
 
 def _manifest(plan: Plan) -> Manifest:

@@ -38,13 +38,15 @@ class Manifest(Strict):
         identity: everything that can move a number of this run; two runs of one identity are the same run.
         config: the run's settings, as `akb eval --config` takes them.
         environment: versions and machine; told, but not part of the identity.
+        status: "incomplete" if every question was judged, but some for want of a response (errors): the same
+            command asks these again.
         notes: what a reader should know, e.g. how an official file differs from the known counts.
         sha256: of the data files, once the run is finished.
     """
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     akb: str
-    status: Literal["running", "finished"] = "running"
+    status: Literal["running", "incomplete", "finished"] = "running"
     model: str
     task: str
     protocol: str
@@ -96,7 +98,7 @@ class Record:
     """A run's folder, open for writing by one process.
 
     Attributes:
-        responses: what is recorded, by (trial id, number of the request) -> (key, response).
+        responses: what was recorded before, by (trial id, number of the request) -> (key, response).
         mended: bytes of an unfinished last line that a killed run left and that were cut off.
     """
 
@@ -152,11 +154,7 @@ class Record:
         elif any(self.folder.glob("*.jsonl")):
             raise AkbError(f"this folder holds a run whose {MANIFEST} is missing", where=str(self.folder),
                            fix="Choose another folder with --out.")  # fmt: skip
-        self._write_manifest()
-
-    def _write_manifest(self) -> None:
-        text = self.manifest.model_dump_json(indent=1, by_alias=True) + "\n"
-        write_whole(self.folder / MANIFEST, text)
+        write_manifest(self.folder, self.manifest)
 
     def write_trials(self, trials: Iterable[Trial]) -> None:
         """Write down (anew) all trials of the run."""
@@ -173,22 +171,18 @@ class Record:
                 line = {"trial": trial, "request": number, "key": key, "response": response_to(response)}
                 self._file.write(dumps(line) + "\n")
             self._file.flush()
-        for trial, number, key, response in rows:
-            self.responses[trial, number] = (key, response)
 
-    def finish(self, outcomes: Iterable[Outcome], trials: Iterable[str], ended: str, seconds: float) -> None:
-        """Write the outcomes, and that the run is finished."""
-        write_outcomes(self.folder, zip(trials, outcomes, strict=True))
-        sums = {name: file_sha256(self.folder / name) for name in (TRIALS, RESPONSES)}
-        self.manifest = self.manifest.model_copy(
-            update={
-                "status": "finished",
-                "finished": ended,
-                "seconds": self.manifest.seconds + seconds,
-                "sha256": sums,
-            }
-        )
-        self._write_manifest()
+    def finish(self, ended: str, seconds: float, *, errors: int) -> None:
+        """Write down that every trial was asked and judged, `errors` of its requests in vain."""
+        sums = {name: file_sha256(self.folder / name) for name in (TRIALS, RESPONSES, OUTCOMES)}
+        told = {
+            "status": "incomplete" if errors else "finished",
+            "finished": ended,
+            "seconds": self.manifest.seconds + seconds,
+            "sha256": {} if errors else sums,
+        }
+        self.manifest = self.manifest.model_copy(update=told)
+        write_manifest(self.folder, self.manifest)
 
     def close(self) -> None:
         """Close the files and let others in."""
@@ -210,6 +204,11 @@ def write_whole(path: Path, content: str | Iterable[str]) -> None:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """run.json."""
+    write_whole(folder / MANIFEST, manifest.model_dump_json(indent=1, by_alias=True) + "\n")
 
 
 def write_outcomes(folder: Path, pairs: Iterable[tuple[str, Outcome]]) -> None:

@@ -36,6 +36,8 @@ ADAPTERS = {
     "google": "akb.adapters.google:build",
 }
 
+ELSEWHERE = frozenset({"baseline", "openai", "anthropic", "google"})  # adapters that use no device of this machine
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -271,7 +273,13 @@ class Registry:
         raise unknown("model", name, aliases, see=see)
 
     def adapter(self, card: Card, args: Mapping[str, Any] | None = None) -> Adapter:
-        """The adapter that runs a model; `args` go over those of the card."""
+        """The adapter that runs a model; `args` go over those of the card.
+
+        A device or a dtype means nothing to a model that runs elsewhere, and is left out for it, so that models of
+        all kinds can be named in one command.
+        """
+        if card.adapter in ELSEWHERE:
+            args = {name: value for name, value in (args or {}).items() if name not in ("device", "dtype")}
         return self._factory(card)(card, {**card.args, **(args or {})})
 
     def _factory(self, card: Card) -> AdapterFactory:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,9 +54,11 @@ class Run:
             raise AkbError("the run is not finished: it has no outcomes yet", where=str(self.path),
                            fix="Run the same command again to go on with it.")  # fmt: skip
         outcomes = records.read_outcomes(self.path)
-        for trial, (name, outcome) in zip(records.read_trials(self.path), outcomes, strict=False):
-            if trial.id != name:
-                raise AkbError(f"the record is damaged: outcome of {name!r} where {trial.id!r} was asked",
+        for trial, pair in zip_longest(records.read_trials(self.path), outcomes):
+            name, outcome = pair or ("nothing", None)
+            if trial is None or outcome is None or trial.id != name:
+                asked = "nothing" if trial is None else trial.id
+                raise AkbError(f"the record is damaged: outcome of {name!r} where {asked!r} was asked",
                                where=str(self.path / records.OUTCOMES), fix="Make it anew with: akb score")  # fmt: skip
             yield trial, outcome
 

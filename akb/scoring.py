@@ -53,6 +53,9 @@ def rescore(folder: Path, changes: Mapping[str, Any] | None = None, save: Path |
     pairs = [(trial.id, outcome) for trial, outcome in judged(run, task)]
     if not changes:
         records.write_outcomes(folder, pairs)
+        if run.manifest.sha256:
+            sums = {**run.manifest.sha256, records.OUTCOMES: records.file_sha256(folder / records.OUTCOMES)}
+            records.write_manifest(folder, run.manifest.model_copy(update={"sha256": sums}))
         return Run.load(folder)
     if save is not None:
         return _saved(run, task, pairs, save)
@@ -110,12 +113,12 @@ def _saved(run: Run, task: Task, pairs: list[tuple[str, Outcome]], save: Path) -
         raise AkbError("only multiple-choice runs have rules to change", where=str(run.path))
     protocol = asking.protocol
     identity = {**run.manifest.identity, "protocol": protocol.model_dump(mode="json")}
-    update = {"protocol": protocol.name, "identity": identity}
     with records.explained(save):
         save.mkdir(parents=True, exist_ok=True)
         for name in (records.TRIALS, records.RESPONSES):
             shutil.copyfile(run.path / name, save / name)
     records.write_outcomes(save, pairs)
-    manifest = run.manifest.model_copy(update=update)
-    records.write_whole(save / records.MANIFEST, manifest.model_dump_json(indent=1, by_alias=True) + "\n")
+    sums = {name: records.file_sha256(save / name) for name in (records.TRIALS, records.RESPONSES, records.OUTCOMES)}
+    told = {"protocol": protocol.name, "identity": identity, "sha256": sums}
+    records.write_manifest(save, run.manifest.model_copy(update=told))
     return Run.load(save)

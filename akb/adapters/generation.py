@@ -97,6 +97,8 @@ class Generator:
         budget = thinking_budget(decoding)
         if budget and self.renderer.reasoning.can != "never":
             stops.append(_Overthinking(self.renderer, budget, prompt_length))
+        if room(decoding, self.renderer) > decoding.max_tokens:
+            stops.append(_AnswerSpent(self.renderer, decoding.max_tokens, prompt_length))
         return StoppingCriteriaList(stops)
 
     def _response(self, request: Generate, prompt: Sequence[int], new: list[int]) -> Response:
@@ -108,9 +110,11 @@ class Generator:
         reply = tokenizer.decode(ids, skip_special_tokens=False)
         thinking = decoding.thinking != "off" or self.renderer.reasoning.can == "always"
         reasoning, answer, ended = self.renderer.split_reasoning(reply, thinking=thinking)
-        answer = tokenizer.decode(tokenizer(answer, add_special_tokens=False)["input_ids"], skip_special_tokens=True)
+        said = tokenizer(answer, add_special_tokens=False)["input_ids"]
+        spent = min(len(said), len(ids)) > decoding.max_tokens  # what reasoning left over is not the answer's
+        answer = tokenizer.decode(said[: decoding.max_tokens] if spent else said, skip_special_tokens=True)
         cut = _cut(answer, decoding.stop)
-        stopped = end is not None or cut is not None
+        stopped = (end is not None and not spent) or cut is not None
         finish = Finish.STOP if stopped else Finish.LENGTH
         used = 0 if reasoning is None else len(tokenizer(reasoning, add_special_tokens=False)["input_ids"])
         budget = thinking_budget(decoding)
@@ -170,3 +174,23 @@ class _Overthinking:
 
     def _still_thinking(self, text: str) -> bool:
         return not self.renderer.split_reasoning(text, thinking=True)[2]
+
+
+class _AnswerSpent:
+    """Ends a row whose answer, after its reasoning, has used its own budget. One for each call of generate."""
+
+    def __init__(self, renderer: Renderer, most: int, start: int) -> None:
+        self.renderer, self.most, self.start = renderer, most, start
+        self.closed: dict[int, int] = {}  # row: new tokens when its reasoning had closed
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
+        import torch
+
+        new, mark = input_ids[:, self.start :], self.renderer.reasoning.close
+        # a mark has no more tokens than bytes, so the last few tokens are enough to see it come
+        ends = self.renderer.tokenizer.batch_decode(new[:, -len(mark.encode()) - 1 :])
+        for row, text in enumerate(ends):
+            if mark in text:
+                self.closed.setdefault(row, new.shape[1])
+        done = [new.shape[1] - self.closed.get(row, new.shape[1]) > self.most for row in range(len(new))]
+        return torch.tensor(done, device=input_ids.device)

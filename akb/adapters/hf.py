@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
@@ -96,6 +97,7 @@ class HF:
         template = self.snapshot.chat_template if self.template == "chat" else None
         told: dict[str, Any] = {
             "adapter": VERSION,
+            "transformers": _version("transformers"),  # its faults are the model's faults
             "model": self.card.model if not self.snapshot.local else self.card.name,
             "revision": self.snapshot.revision,
             "dtype": self.dtype,
@@ -280,6 +282,13 @@ def _peft_identity(name: str) -> str:
     if Path(name).is_dir():
         return snapshot.folder_identity(Path(name))
     return snapshot.find(name).revision
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def _torch(where: str) -> Any:

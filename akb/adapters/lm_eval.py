@@ -17,7 +17,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -49,14 +49,6 @@ class Args(Strict):
     device: str | None = None
     dtype: str | None = None
     batch_size: int | str | None = None
-
-
-@dataclass(frozen=True)
-class _Ask:
-    """One call of lm-eval, in the shape that its models read: `args` is (context, continuation or settings)."""
-
-    args: tuple[Any, Any]
-    task_name: str = "akb"
 
 
 class LmEval:
@@ -126,7 +118,7 @@ class LmEval:
     def _choose(self, requests: Sequence[Choose]) -> list[Response]:
         contexts = [self.context(request) for request in requests]
         asks = [
-            _Ask((context, text))
+            (context, text)
             for request, context in zip(requests, contexts, strict=True)
             for group in request.continuations
             for text in group
@@ -156,7 +148,7 @@ class LmEval:
             needed = self._count(context) + request.decoding.max_tokens
             if self._longest and needed > self._longest:
                 raise self._too_long(needed, context)
-        asks = [_Ask((c, self._decoding(r))) for r, c in zip(requests, contexts, strict=True)]
+        asks = [(c, self._decoding(r)) for r, c in zip(requests, contexts, strict=True)]
         if any(request.decoding.temperature > 0 for request in requests):
             _seed(asks, requests)
         texts = self._call("generate_until", asks)
@@ -266,12 +258,15 @@ class LmEval:
             with _quiet():
                 return kind.create_from_arg_obj({**_on_cpu(kind, self.settings), **self.settings})
 
-    def _call(self, method: str, asks: Sequence[_Ask]) -> Sequence[Any]:
+    def _call(self, method: str, asks: Sequence[tuple[Any, Any]]) -> Sequence[Any]:
         if not asks:
             return []
+        from lm_eval.api.instance import Instance
+
+        instances = [Instance(method, {}, ask, number) for number, ask in enumerate(asks)]
         called = getattr(self._lm, method)
         silent = "disable_tqdm" in inspect.signature(called).parameters
-        answers: Sequence[Any] = called(list(asks), **({"disable_tqdm": True} if silent else {}))
+        answers: Sequence[Any] = called(instances, **({"disable_tqdm": True} if silent else {}))
         if len(answers) != len(asks):
             raise AkbError(f"lm-eval gave {len(answers)} answers to {len(asks)} requests", where=self.where)
         return answers
@@ -339,11 +334,11 @@ def _no_audio(messages: Sequence[Message], where: str) -> None:
         raise AkbError("an lm-eval model cannot be given audio", where=where, fix="Ask without it: --listen none")
 
 
-def _seed(asks: Sequence[_Ask], requests: Sequence[Generate]) -> None:
+def _seed(asks: Sequence[tuple[Any, Any]], requests: Sequence[Generate]) -> None:
     """Sampling depends on the batch's own content and seeds, not on what was asked before."""
     torch = sys.modules.get("torch")
     if torch is not None:
-        told = repr([(ask.args, request.decoding) for ask, request in zip(asks, requests, strict=True)])
+        told = repr([(ask, request.decoding) for ask, request in zip(asks, requests, strict=True)])
         torch.manual_seed(int.from_bytes(hashlib.sha256(told.encode()).digest()[:8], "big") >> 1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,7 @@ from akb.errors import unknown
 
 if TYPE_CHECKING:
     from akb.registry import Registry
+    from akb.tasks.folder import Folder
 
 KINDS = ("tasks", "models", "protocols")
 
@@ -36,22 +38,32 @@ def ls(
 
 def _tasks(registry: Registry) -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
+
+    def add(name: str, version: str, questions: int | str, title: str) -> None:
+        found.append({"name": name, "version": version, "questions": questions, "title": title})
+
     for name, folder in registry.folders.items():
-        version = folder.file.version
-        found.append({"name": name, "version": version, "title": folder.file.title, "target": ""})
-        if folder.taxonomy is None:
-            continue
-        short = name == registry.settings.bank
-        for category in folder.taxonomy.categories:
-            prefix = category.name if short else f"{name}/{category.name}"
-            target = sum(sub.target for sub in category.subcategories)
-            found.append({"name": prefix, "version": version, "title": category.title, "target": target or ""})
+        version, counts = folder.file.version, _counts(folder)
+        add(name, version, counts.total() if counts else "", folder.file.title)
+        for category in folder.taxonomy.categories if folder.taxonomy is not None else ():
+            prefix = category.name if name == registry.settings.bank else f"{name}/{category.name}"
+            inside = sum(counts[category.name, sub.name] for sub in category.subcategories)
+            add(prefix, version, inside, category.title)
             for sub in category.subcategories:
-                full = f"{prefix}/{sub.name}"
-                found.append({"name": full, "version": version, "title": sub.title, "target": sub.target or ""})
+                add(f"{prefix}/{sub.name}", version, counts[category.name, sub.name], sub.title)
     for name, plugin in registry.task_plugins.items():
-        found.append({"name": name, "version": "", "title": f"plugin {plugin.entry.value}", "target": ""})
+        add(name, "", "", f"plugin {plugin.entry.value}")
     return found
+
+
+def _counts(folder: Folder) -> Counter[tuple[str, str]]:
+    """How many questions each subcategory has, without checking them (`akb validate` does)."""
+    from akb.tasks.items import read_records
+
+    if folder.file.format == "official" or not folder.file.questions:
+        return Counter()
+    rows = (row for path in folder.data_files for _, row in read_records(path))
+    return Counter((str(row.get("category", "")), str(row.get("subcategory", ""))) for row in rows)
 
 
 def _models(registry: Registry) -> list[dict[str, object]]:

@@ -59,6 +59,9 @@ def _footnotes(run: Run) -> list[str]:
     if summary.order is not None:
         places = ", ".join(percent(share) for share in summary.order.positions)
         lines.append(f"same option in every order: {percent(summary.order.consistent)}; chosen by place: {places}")
+    if run.manifest.status == "incomplete":
+        errors = summary.statuses.get("error", 0)
+        lines.append(f"INCOMPLETE: {errors} answers are errors; the same command asks these again")
     lines += [f"note: {note}" for note in run.manifest.notes]
     lines.append(f"record: {run.path}")
     return lines

@@ -67,13 +67,23 @@ class Item:
         return same_letters(self.entity, self.key)
 
 
+def _rank(drawn: Exercise) -> int:
+    """The key's place among the options by size (numbers of one length sort as texts), from 0."""
+    return sorted((*drawn.distractors, drawn.answers[0])).index(drawn.answers[0])
+
+
 def _acceptable(drawn: Exercise, used: Counter[str], quota: int) -> bool:
-    """Entities once, keys once; where answers are few, each as often; half of the rhymes unlike on paper."""
+    """Entities once, keys once, the key's size at every rank; half of the rhymes unlike on paper.
+
+    Where answers are few, each is the key equally often.
+    """
     key = drawn.answers[0]
     if used[f"entity {drawn.entity}"] or (drawn.skill == "rhyme" and used[f"entity {key}"]):
         return False
     if key in COUNTS or key in ENDINGS:
         return used[f"key {key}"] < quota // 4
+    if drawn.entity.isdigit() and used[f"rank {_rank(drawn)}"] > quota // 4:
+        return False
     if drawn.skill == "rhyme" and used[f"alike {same_letters(drawn.entity, key)}"] >= quota // 2:
         return False
     return not used[f"key {key}"]
@@ -87,11 +97,14 @@ def draw(skill: str, split: Split) -> list[Item]:
     used: Counter[str] = Counter()
     drawn: list[Exercise] = []
     for _ in range(20_000):
+        if len(drawn) == wanted:
+            break
         candidate = DRAW[skill](rng, pool_of(split))
-        if candidate is not None and len(drawn) < wanted and _acceptable(candidate, used, wanted):
+        if candidate is not None and _acceptable(candidate, used, wanted):
             drawn.append(candidate)
             key = candidate.answers[0]
-            used.update((f"entity {candidate.entity}", f"key {key}", f"alike {same_letters(candidate.entity, key)}"))
+            alike = same_letters(candidate.entity, key)
+            used.update((f"entity {candidate.entity}", f"key {key}", f"alike {alike}", f"rank {_rank(candidate)}"))
     places = [number % 4 for number in range(len(drawn))]
     rng.shuffle(places)
     items = []

@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from akb.adapters import hf
 from akb.adapters.cards import Card, Reasoning
-from akb.types import Choose, LocalAdapter, Message, Request, Response
+from akb.types import Choose, Decoding, Generate, LocalAdapter, Message, Request, Response
 
 TEXT = """Which of these sounds has the highest pitch? Which of these instruments has reeds? Answer: the piccolo.
 A low hum, a low hum that rises, a low rumble and thunder far away. A. a bell B. a drum C. a horn D. a siren
@@ -42,9 +42,7 @@ def _core() -> str:
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=420, special_tokens=MARKS, initial_alphabet=alphabet, show_progress=False
-    )
+    trainer = trainers.BpeTrainer(vocab_size=420, special_tokens=MARKS, initial_alphabet=alphabet, show_progress=False)
     core.train_from_iterator(TEXT.splitlines(), trainer)
     return str(core.to_str())
 
@@ -78,8 +76,14 @@ OWN: dict[str, dict[str, Any]] = {
     "mamba": {"state_size": 8},
     "lfm2": {**HEADS, "layer_types": ["conv", "full_attention"], "block_auto_adjust_ff_dim": False},
     "qwen3_next": {
-        **HEADS, "head_dim": 8, "layer_types": ["linear_attention", "full_attention"], "num_experts": 0,
-        "linear_num_key_heads": 2, "linear_num_value_heads": 2, "linear_key_head_dim": 8, "linear_value_head_dim": 8,
+        **HEADS,
+        "head_dim": 8,
+        "layer_types": ["linear_attention", "full_attention"],
+        "num_experts": 0,
+        "linear_num_key_heads": 2,
+        "linear_num_value_heads": 2,
+        "linear_key_head_dim": 8,
+        "linear_value_head_dim": 8,
     },
 }
 
@@ -153,3 +157,9 @@ def battery() -> list[Choose]:
         for messages in ((short,), (long,), turns)
         for continuations, start in ((letters, "Answer:"), (alike, "Answer:"), (spelled, "The answer is"))
     ]
+
+
+PROMPTS = [
+    Generate((say(text),), Decoding(max_tokens=12))
+    for text in ("A", "Which has reeds?", " ".join(TEXT.split()[:60]), "A. a bell B. a drum", "Rain on a tin roof,")
+]

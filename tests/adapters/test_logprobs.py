@@ -1,4 +1,4 @@
-"""The hf adapter's log-probabilities and replies against plain forwards written here, and against lm-eval's."""
+"""The hf adapter's log-probabilities against plain forwards written here, and against lm-eval's."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import torch
-from models import FAMILIES, TEXT, Zoo, adapter, answers, battery, logprobs, say, weights
+from models import FAMILIES, PROMPTS, TEXT, Zoo, adapter, answers, battery, logprobs, say, weights
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from akb.adapters.hf import HF
 from akb.errors import AkbError
-from akb.types import Choose, Decoding, Finish, Generate
+from akb.types import Choose, Generate, Request
 
 NEAR = 1e-4  # nats
 
@@ -52,9 +52,7 @@ def farthest(ours: Sequence[float], theirs: Sequence[float]) -> float:
 
 @pytest.mark.parametrize("template", ["none", "chat-bos"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_log_probabilities_are_those_of_one_forward_for_each_sequence(
-    zoo: Zoo, family: str, template: str
-) -> None:
+def test_log_probabilities_are_those_of_one_forward_for_each_sequence(zoo: Zoo, family: str, template: str) -> None:
     folder = zoo.folder(family, "adds", template)
     asked = adapter(folder)
     ours = answers(asked, battery())
@@ -112,8 +110,8 @@ def test_an_empty_prompt_is_scored_after_bos_or_end_of_text(zoo: Zoo) -> None:
         wanted = float(sum(logs[at, token] for at, token in enumerate(ids)))
         asked = adapter(folder)
         encoded = asked.renderer.encode(empty)
-        if encoded.prompt == (first,):
-            assert abs(logprobs(answers(asked, [empty]))[0] - wanted) < NEAR
+        assert encoded.prompt == (first,)
+        assert abs(logprobs(answers(asked, [empty]))[0] - wanted) < NEAR
 
 
 def test_a_prompt_longer_than_the_model_takes_is_an_error_not_a_cut(zoo: Zoo) -> None:
@@ -129,7 +127,8 @@ def test_a_prompt_longer_than_the_model_takes_is_an_error_not_a_cut(zoo: Zoo) ->
 def test_bos_stands_at_the_beginning_once_or_not_at_all(zoo: Zoo, bos: str, template: str) -> None:
     asked = adapter(zoo.folder("llama", bos, template))
     wanted = int(bos == "adds" or (bos == "silent" and template == "chat-bos"))
-    for request in (*battery(), Generate((say("What is it?"),))):
+    requests: list[Request] = [*battery(), Generate((say("What is it?"),))]
+    for request in requests:
         preview = asked.preview(request)
         assert preview.bos_count == wanted
         assert preview.ids.count(0) == wanted
@@ -163,7 +162,7 @@ def test_a_system_message_that_the_template_refuses_goes_before_the_question(zoo
 # -- memory, devices, adapters --
 
 
-class Limited(torch.nn.Module):
+class Limited(torch.nn.Module):  # type: ignore[misc]
     """A model on a device that holds so many rows and no more."""
 
     def __init__(self, inner: Any, most: int) -> None:
@@ -241,58 +240,3 @@ def test_a_lora_folder_moves_log_probabilities_to_those_of_the_merged_model(zoo:
     assert farthest(ours, logprobs(answers(without, battery()))) > 0.1
     assert farthest(ours, logprobs(answers(adapter(tmp_path / "merged"), battery()))) < NEAR
     assert with_lora.fingerprint() != without.fingerprint()
-
-
-# -- replies --
-
-PROMPTS = [
-    Generate((say(text),), Decoding(max_tokens=12))
-    for text in ("A", "Which has reeds?", " ".join(TEXT.split()[:60]), "A. a bell B. a drum", "Rain on a tin roof,")
-]
-
-
-def greedy(folder: Path, ids: Sequence[int], most: int) -> list[int]:
-    """Greedy decoding of one sequence without a cache."""
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    new: list[int] = []
-    while len(new) < most and 1 not in new:
-        with torch.no_grad():
-            new.append(int(model(torch.tensor([[*ids, *new]])).logits[0, -1].argmax()))
-    return new
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_replies_in_batches_are_those_of_one_sequence_at_a_time(zoo: Zoo, family: str) -> None:
-    folder = zoo.folder(family, "adds", "chat")
-    asked = adapter(folder, batch_tokens=100_000)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    assert len(asked.plan(PROMPTS)) == 1
-    for request, response in zip(PROMPTS, answers(asked, PROMPTS), strict=True):
-        new = greedy(folder, asked.preview(request).ids, 12)
-        assert response.text == tokenizer.decode(new, skip_special_tokens=True)
-        assert response.finish == (Finish.STOP if 1 in new else Finish.LENGTH)
-        assert response.completion_tokens == len(new)
-
-
-def test_a_stop_text_ends_a_reply_and_is_left_out_of_it(zoo: Zoo) -> None:
-    folder = zoo.folder("llama", "adds", "chat")
-    free = answers(adapter(folder), PROMPTS)
-    told = free[1].text or ""
-    stop = told[4:7]
-    stopped = [Generate(p.messages, Decoding(max_tokens=12, stop=(stop, "not to be found"))) for p in PROMPTS]
-    for before, after in zip(free, answers(adapter(folder), stopped), strict=True):
-        whole = before.text or ""
-        assert after.text == whole.split(stop)[0]
-        assert after.finish == (Finish.STOP if stop in whole else before.finish)
-
-
-def test_drawn_replies_repeat_with_the_seed_and_differ_between_draws(zoo: Zoo) -> None:
-    folder = zoo.folder("llama", "adds", "chat")
-    drawn = [
-        Generate(PROMPTS[0].messages, Decoding(12, temperature=1.5, seed=seed, draw=draw))
-        for seed in (0, 1)
-        for draw in (0, 1, 2)
-    ]
-    first = [r.text for r in answers(adapter(folder), drawn)]
-    assert first == [r.text for r in answers(adapter(folder), drawn)]
-    assert len(set(first)) == len(drawn)

@@ -65,6 +65,16 @@ def test_half_of_the_rhymes_look_unlike() -> None:
     assert Counter(item.looks_alike for item in ITEMS if item.skill == "rhyme") == {True: 30, False: 30}
 
 
+def test_the_key_is_at_every_rank_of_size_among_numbers() -> None:
+    ranks: Counter[int] = Counter()
+    for item in ITEMS:
+        if item.entity.isdigit():
+            ranks[sorted(int(option.split()[0]) for option in item.options).index(int(item.key.split()[0]))] += 1
+    assert sum(ranks.values()) == 88
+    assert set(ranks) == {0, 1, 2, 3}
+    assert max(ranks.values()) <= 24
+
+
 def test_wrong_numbers_have_as_many_digits_as_the_right_one() -> None:
     rng = Random(0)
     for number in (100, 7119, 48_000):

@@ -1,0 +1,5 @@
+"""`python -m akb` is `akb`."""
+
+from akb.cli.app import main
+
+main()

@@ -1,0 +1,151 @@
+"""The README and the pages in docs/ are followed to the letter."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+EMBEDDED = {"akb-tiny", "random", "first", "longest"}
+
+
+def akb(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "akb", *arguments], capture_output=True, text=True, cwd=cwd, timeout=300
+    )
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def readme_commands() -> list[str]:
+    """Every akb command of the README: those in code blocks, and those in the first column of its tables."""
+    found = []
+    for block in blocks(README, "sh"):
+        lines = (line.split("  #")[0].strip() for line in block.splitlines())
+        found += [line for line in lines if line.startswith("akb ")]
+    for line in README.splitlines():
+        if line.startswith("| `akb "):
+            found += [code for code in re.findall(r"`(akb [^`]+)`", line.split(" | ")[0])]
+    return [command for command in found if command != "akb eval"]  # its name alone is not a command
+
+
+def models_of(command: list[str]) -> set[str]:
+    places = [i + 1 for i, word in enumerate(command) if word in {"--model", "-m"}]
+    return {name for place in places for name in command[place].split(",")}
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("docs") / "run"
+    done = akb("eval", "-m", "random", "-t", "phonetic", "--no-cache", "--out", str(folder), cwd=folder.parent)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_the_readme_has_commands() -> None:
+    assert len(readme_commands()) >= 13
+
+
+@pytest.mark.parametrize("command", readme_commands())
+def test_every_command_of_the_readme_runs(command: str, run_folder: Path, tmp_path: Path) -> None:
+    words = shlex.split(command)[1:]
+    words = [{"RUN": str(run_folder), "DIR": str(tmp_path / "out")}.get(word, word) for word in words]
+    if words == ["runs"]:
+        words.append(str(run_folder.parent))
+    if words[0] == "eval" and not models_of(words) <= EMBEDDED:
+        words.append("--dry-run")
+    done = akb(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:
+    (block,) = blocks(README, "python")
+    script = tmp_path / "readme.py"
+    script.write_text(block + "\nassert len(frame) == 42\n")
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, cwd=tmp_path, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "akb-tiny on akb-open/phonetic" in done.stdout
+
+
+def test_the_demo_runs_what_the_readme_promises() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    assert re.search(r"^demo:.*\n\t\$\(BIN\)/akb eval --model akb-tiny,random,first,longest", makefile, re.MULTILINE)
+    assert README.index("make demo") < README.index("make test") < 1200  # the first screen
+
+
+def test_links_in_the_docs_lead_somewhere() -> None:
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text("utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def install(package: Path, site: Path) -> None:
+    """pip install, as the page says; without its own build environment, so that it needs no network."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target", str(site)]
+        + [str(package)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_page_on_adding_a_model_is_short_and_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs/adding-a-model.md").read_text("utf-8")
+    code = [block.splitlines() for language in ("yaml", "python", "toml") for block in blocks(page, language)]
+    assert all(len(block) < 40 for block in code)
+    card, adapter, project = (blocks(page, language)[0] for language in ("yaml", "python", "toml"))
+    (tmp_path / "mine/adapters").mkdir(parents=True)
+    (tmp_path / "mine/adapters/acme.yaml").write_text(card)
+    dry = akb("eval", "--include", "mine", "--model", "acme-7b", "--task", "phonetic", "--dry-run", cwd=tmp_path)
+    assert dry.returncode == 0, dry.stderr
+    assert "acme/Acme-7B-Instruct" in dry.stdout
+
+    (tmp_path / "echo").mkdir()
+    (tmp_path / "echo/echo.py").write_text(adapter)
+    (tmp_path / "echo/pyproject.toml").write_text(project)
+    install(tmp_path / "echo", tmp_path / "site")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    done = akb("eval", "--model", "echo:any", "--task", "phonetic", "--no-cache", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "echo-any on akb-open/phonetic, akb-v1" in done.stdout
+
+
+def test_the_page_on_adding_a_task_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs/adding-a-task.md").read_text("utf-8")
+    folder = tmp_path / "mine/tasks/birds"
+    folder.mkdir(parents=True)
+    (folder / "task.yaml").write_text(blocks(page, "yaml")[0])
+    (folder / "questions.csv").write_text(blocks(page, "csv")[0])
+    checked = akb("validate", "mine", cwd=tmp_path)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "2 questions" in checked.stdout
+    command = "eval --include mine --model random --task birds --protocol akb-v1-loglik --no-cache"
+    assert f"akb {command.removesuffix(' --no-cache')}" in " ".join(page.split())
+    done = akb(*command.split(), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "names" in done.stdout
+    assert "calls" in done.stdout
+
+    package = tmp_path / "halves"
+    package.mkdir()
+    (package / "halves.py").write_text(blocks(page, "python")[0])
+    (package / "pyproject.toml").write_text(
+        '[project]\nname = "akb-halves"\nversion = "1.0"\n[project.entry-points."akb.tasks"]\n'
+        'halves = "halves:Halves"\n[tool.setuptools]\npy-modules = ["halves"]\n'
+    )
+    install(package, tmp_path / "site")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    made = akb("eval", "-m", "first", "-t", "halves", "-p", "akb-v1-loglik", "--no-cache", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    assert "first on halves, akb-v1-loglik" in made.stdout
