@@ -50,7 +50,7 @@ class Retry:
     Attributes:
         tries: how often a request is asked at most.
         first, most: the first pause and the longest one, in seconds; pauses double, with jitter.
-        hopeless: this many fatal errors in a row before any success end the run.
+        hopeless: this many requests answered in vain before any success end the run.
     """
 
     tries: int = 6
@@ -71,6 +71,9 @@ class Progress(Protocol):
     def total(self, trials: int) -> None:
         """The run has so many trials."""
 
+    def expect(self, requests: int, trials: int) -> None:
+        """So many more requests are to be answered, of so many trials that were not heard of before."""
+
     def asked(self, answered: int, *, from_record: bool) -> None:
         """So many more requests are answered."""
 
@@ -82,6 +85,8 @@ class Silent:
     """Watches nothing."""
 
     def total(self, trials: int) -> None: ...
+
+    def expect(self, requests: int, trials: int) -> None: ...
 
     def asked(self, answered: int, *, from_record: bool) -> None: ...
 
@@ -106,7 +111,7 @@ class Engine:
         parties: who is asked, by the name in `Request.to`; "model" is the one under test.
         record: where every response is written down.
         cache: responses of earlier runs; None for none.
-        errors: how many requests had no response to be had.
+        errors, answers: how many requests had no response to be had, and how many had one.
     """
 
     task: Task
@@ -116,6 +121,7 @@ class Engine:
     progress: Progress = field(default_factory=Silent)
     retry: Retry = Retry()
     errors: int = 0
+    answers: int = 0
     _fingerprints: dict[str, Mapping[str, object]] = field(default_factory=dict)
 
     def run(self, trials: Iterable[Trial]) -> Iterator[tuple[Trial, Outcome]]:
@@ -157,8 +163,11 @@ class _Window:
     def run(self) -> list[Outcome]:
         for trial in range(len(self.trials)):
             self._advance(trial)
+        new = len(self.trials)
         while self.next:
             wave, self.next = self.next, []
+            self.engine.progress.expect(len(wave), new)
+            new = 0
             for party in dict.fromkeys(ask.request.to for ask in wave):
                 self._ask(party, [ask for ask in wave if ask.request.to == party])
         return [outcome for outcome in self.outcomes if outcome is not None]
@@ -188,7 +197,7 @@ class _Window:
         if isinstance(adapter, LocalAdapter):
             self._ask_local(adapter, asks, missing)
         elif isinstance(adapter, RemoteAdapter):
-            remote = _Remote(adapter, self.engine.retry, self._deliver)
+            remote = _Remote(adapter, self.engine.retry, self._deliver, succeeded=self.engine.answers > 0)
             remote.run([ask for ask in asks if id(ask) in missing])
         else:
             raise AkbError(f"{type(adapter).__name__} is neither a LocalAdapter nor a RemoteAdapter")
@@ -239,7 +248,10 @@ class _Window:
             self._settle(ask, response)
 
     def _settle(self, ask: _Ask, response: Response) -> None:
-        self.engine.errors += response.finish == Finish.ERROR
+        if response.finish == Finish.ERROR:
+            self.engine.errors += 1
+        else:
+            self.engine.answers += 1
         self.responses[ask.trial][ask.number] = response
         self.open[ask.trial] -= 1
         if self.open[ask.trial] == 0:
@@ -268,7 +280,7 @@ class _Remote:
     retry: Retry
     deliver: Callable[[Sequence[tuple[_Ask, Response]]], None]
     succeeded: bool = False
-    fatal: int = 0
+    failed: int = 0
 
     def run(self, asks: Sequence[_Ask]) -> None:
         try:
@@ -305,20 +317,17 @@ class _Remote:
                 fault = self.adapter.classify(error)
                 message = fault.message
                 if fault.kind == "fatal":
-                    self._give_up_if_hopeless(message)
                     break
                 if attempt + 1 < self.retry.tries:
                     await anyio.sleep(self.retry.pause(attempt, fault.retry_after))
             else:
                 self.succeeded = True
                 return response
-        return Response(finish=Finish.ERROR, error=message)
-
-    def _give_up_if_hopeless(self, message: str) -> None:
-        self.fatal += 1
-        if not self.succeeded and self.fatal >= self.retry.hopeless:
+        self.failed += 1
+        if not self.succeeded and self.failed >= self.retry.hopeless:
             raise AkbError(f"the model cannot be asked: {message}",
                            fix="Nothing was lost; mend the cause and run the same again.")  # fmt: skip
+        return Response(finish=Finish.ERROR, error=message)
 
 
 def _in_event_loop() -> bool:

@@ -29,7 +29,19 @@ from akb.tasks.official import differences
 from akb.tasks.protocol import Prompt, Protocol
 from akb.types import MODEL, Adapter, Question, Task, Trial
 
-PACKAGES = ("akb", "torch", "transformers", "tokenizers", "numpy", "lm_eval", "peft", "bitsandbytes")
+PACKAGES = (
+    "akb",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "numpy",
+    "lm_eval",
+    "peft",
+    "bitsandbytes",
+    "openai",
+    "anthropic",
+    "google-genai",
+)
 
 
 class RunConfig(Strict):
@@ -229,11 +241,9 @@ def execute(
     Args:
         fresh: remove the run that is there, and ask everything anew.
     """
-    if fresh:
-        _remove(folder)
     store = Cache(user.cache_file) if cache else None
     try:
-        record = Record.open(folder, _manifest(plan))
+        record = Record.open(folder, _manifest(plan), fresh=fresh)
         try:
             if record.manifest.status != "finished":
                 _carry_out(plan, record, store, progress)
@@ -302,10 +312,3 @@ def _version(package: str) -> str:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _remove(folder: Path) -> None:
-    """Set a run aside: its files are removed, and nothing else that may lie in the folder."""
-    for name in (records.MANIFEST, records.OUTCOMES, records.RESPONSES, records.TRIALS):
-        with records.explained(folder / name):
-            (folder / name).unlink(missing_ok=True)

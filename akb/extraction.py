@@ -26,24 +26,63 @@ class Reading:
 
 Rule = Callable[[str, Sequence[Option]], Reading]
 
-_THINKING = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
-_MARKUP = re.compile(r"[*_`#]+|\$(?=[^$]{1,40}\$)|(?<=\w)\$|\\(?:text|mathrm|mathbf)\b")
+_THOUGHT = re.compile(r"\A.*</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
+_UNENDED = re.compile(r"<think(?:ing)?>", re.IGNORECASE)
+_MARKUP = re.compile(
+    r"(?<!\w)[*_`]+|[*_`]+(?!\w)|^\s*#+\s+|\$(?=[^$]{1,40}\$)|(?<=\w)\$|\\(?:text|mathrm|mathbf)\b", re.MULTILINE
+)
 _REFUSAL = re.compile(
     r"\b(?:i(?:'m| am) (?:sorry|unable|not able)|i (?:can(?:not|'t)|won't) (?:help|assist|answer|comply|provide)"
     r"|as an ai\b[^.]{0,60}\b(?:cannot|can't|unable))",
     re.IGNORECASE,
 )
 _NEGATED = re.compile(
-    r"(?:\bnot|\bisn't|\bis not|\brather than|\binstead of|\bunlike|\bneither|\bnor)\s+(?:the\s+)?[\"'(]*$",
+    r"(?:\bnot|n't|\brather than|\binstead of|\bunlike|\bneither|\bnor|\bexcept)\s+(?:the\s+|be\s+|an?\s+)*[\"'(]*$",
+    re.I,
+)
+_HYPOTHETICAL = re.compile(r"\b(?:if|whether|why|suppose|assuming|unless)\b[^.;!?\n]*$", re.I)
+_WRONG = r"(?:wrong|incorrect|false|inaccurate|unlikely|impossible|ruled out|eliminated|excluded)"
+_CALLED_WRONG = re.compile(rf"(?:\b{_WRONG}|\bnot\s+(?:the\s+)?(?:correct|right|best)?|\bunlikely)\s*$", re.I)
+_DENIED = re.compile(
+    r"\W*(?:is|are|was|were|seems?|looks?|sounds?|can|could|would|does|do)?\s*"
+    rf"(?:(?:also|clearly|probably|definitely|therefore|too)\s+)?(?:n't\b|not\b(?!\s+[(\[]?[A-Z]\b)|never\b|{_WRONG}\b)",
+    re.I,
+)
+_DOUBT = re.compile(
+    rf"n't\b|\b(?:not|cannot|no|never|neither|nor|or|if|whether|except|unlike|than|instead|consider|ignore|avoid|"
+    rf"rules? out|eliminates?|excludes?|{_WRONG})\b",
+    re.I,
+)
+_REVISED = re.compile(
+    r"\b(?:wait|actually|correction|on second thoughts?|scratch that|let me (?:reconsider|correct|re-?check)"
+    r"|i (?:take that back|was wrong|made a mistake))\b",
     re.I,
 )
 _LETTER = r"[(\[{\"']*\s*([A-Za-z])\s*[)\]}\"']*"
 _STATED = re.compile(
-    r"(?:\b(?:answer|choice|option|solution)\b(?:\s+(?:is|would be|must be|should be|choice|option))*\s*[:=]*\s*"
-    rf"(?:option\s+|choice\s+)?|\\boxed\s*){_LETTER}(?![A-Za-z'])(?=$|[\s.,;:!)\]}}\"'—-])",
+    r"(?:\b(?:answer|choice|option|solution)\b[\"']?(?:\s+(?:is|would be|must be|should be|choice|option))*\s*[:=]*\s*"
+    rf"(?:option\s+|choice\s+)?|\\boxed\s*){_LETTER}(?![A-Za-z'])(?=$|[\s.,;:!)\]}}\"'—]|-\s)",
     re.IGNORECASE,
 )
+_CHOSEN = re.compile(
+    r"\b(?:choose|chose|pick|picked|select|selected|go with|say|is|be|it's|that's)\s+(?:the\s+)?$", re.I
+)
+_CALLED_RIGHT = re.compile(
+    r"(?<![\w'-])[(\[]?([A-Z])[)\]]?\s+(?:is|seems|would be|must be)\s+(?:(?:clearly|definitely|the|my|most|best)\s+)*"
+    r"(?:correct|right|answer|accurate)\b"
+)
+_AND_ANOTHER = re.compile(  # the pronoun I is no label
+    r"\W*?(?:[,/&+]|\bor\b|\band\b)\s*(?:(?:or|and|option)\s+)*[(\[]?(?!I\s+[a-z])([A-Z])[)\]]?(?![\w'♯♭#])"
+)
+_GOES_ON = re.compile(r"\s+(?!(?:because|since|as|for|given|due|based|and|or|but|not|which|is|are|was)\b)[a-z]")
 _LINE = re.compile(rf"^\s*{_LETTER}\s*(?:[.):\]—-]+\s*|\s+|$)(.*)$")
+_LABELLED = r"^[\s>•*-]*(?:[(\[]\s*{0}\s*[)\]]|{0}\s*[.):\]])\s*(.*)$"
+_CLAUSE_END = re.compile(r"[.,;:!?](?=\s|$)|\n|—|\s-\s|\bbut\b|\bbecause\b|\bso\b", re.I)
+_AROUND = """the a an answer correct right best option choice is it it's this that that's there are i i'd think believe
+would say choose select pick go with be must should my final so therefore thus hence"""
+_PLAIN = """zero one two three four five six seven eight nine ten first second third fourth fifth yes no none all both
+neither true false never always some any other"""
+_FRAME, _PLAIN_WORDS = frozenset(_AROUND.split()), frozenset(_PLAIN.split())
 
 
 def _strict_letter(reply: str, options: Sequence[Option]) -> Reading:
@@ -61,13 +100,15 @@ def _strict_letter(reply: str, options: Sequence[Option]) -> Reading:
 def _akb_1(reply: str, options: Sequence[Option]) -> Reading:
     """A letter in a common dress or an option's text; all that is named must agree.
 
-    In this order: the whole reply; statements ("the answer is B", "\\boxed{B}"); the first line ("B. text"); the
-    one option whose text occurs. Where one of these finds two different options, there is no answer.
+    In this order: the whole reply; statements ("the answer is B", "\\boxed{B}", "B is correct"); the first line
+    ("B. text"); the one option whose text occurs. Where one of these finds two different options, there is no answer.
     """
-    text = _THINKING.sub(" ", reply)
-    if "</think>" in text:
-        text = text.rsplit("</think>", 1)[1]
-    text = _MARKUP.sub("", text).strip()
+    text = _THOUGHT.sub("", reply)
+    if (cut := _UNENDED.search(text)) is not None:
+        text = text[: cut.start()]
+        if not text.strip():
+            return Reading(None, Status.TRUNCATED, "the reasoning does not end")
+    text = _clean(text)
     if not text:
         return Reading(None, Status.EMPTY, "the reply is empty")
     whole = _whole(text, options)
@@ -84,86 +125,153 @@ def _akb_1(reply: str, options: Sequence[Option]) -> Reading:
     return Reading(None, Status.WRONG_FORMAT, "the reply names no option")
 
 
+def _clean(text: str) -> str:
+    """Text without the marks of Markdown and TeX; what is part of a name (F#, f_s) stays."""
+    return _MARKUP.sub("", text.replace("’", "'")).strip()
+
+
 def _place_of(letter: str, options: Sequence[Option]) -> int | None:
     return next((place for place, o in enumerate(options) if o.label == letter.upper()), None)
 
 
 def _plain(text: str) -> str:
-    return " ".join(re.sub(r"[^\w\s/%+.,:-]", " ", text.casefold()).split()).strip(" .,:;-")
+    return " ".join(_clean(text).casefold().split()).strip("\"'“”(). ")
 
 
 def _whole(text: str, options: Sequence[Option]) -> Reading | None:
-    """A reply that is a label alone, an option's text alone, or a label with its text."""
-    matches = [place for place, o in enumerate(options) if _plain(o.text) == _plain(text)]
-    if matches:
-        return Reading(matches[0])
+    """A reply that is a label alone, or an option's text alone. A label goes first: it is what prompts ask for."""
     label = re.fullmatch(rf"{_LETTER}\s*[.:]?", text)
     if label is not None and (place := _place_of(label[1], options)) is not None:
         return Reading(place)
-    return None
+    matches = [place for place, o in enumerate(options) if _plain(o.text) == _plain(text)]
+    return Reading(matches[0]) if matches else None
 
 
 def _statements(text: str, options: Sequence[Option]) -> set[int]:
-    """Options named by letter in a statement of the answer. The article "a" is not a letter."""
-    places = set()
+    """Options named by letter in a statement of the answer. The article "a" is not a letter, nor the C of "C minor"."""
+    places: set[int] = set()
     for match in _STATED.finditer(text):
-        letter, dress = match[1], match[0]
-        bare_article = letter == "a" or (letter in "AI" and re.match(r"\s+[a-z]", text[match.end() :]))
-        if bare_article and not re.search(r"[(\[{\"':=]\s*[A-Za-z]\W*$", dress):
+        before, after, dress = text[: match.start()], text[match.end() :], match[0]
+        if _NEGATED.search(text[: match.start(1)]) or _CALLED_WRONG.search(before) or _HYPOTHETICAL.search(before):
             continue
-        if _NEGATED.search(text[: match.start(1)]):
+        bracketed = re.search(r"[(\[{]\s*[A-Za-z]\W*$", dress)
+        if not bracketed and (named := _text_at(text[match.start(1) :], options)):
+            places |= named
             continue
-        if (place := _place_of(letter, options)) is not None:
-            places.add(place)
+        followed = _GOES_ON.match(after)
+        bare_article = (match[1] == "a" and not re.search(r"[(\[{\"':=]\s*a\W*$", dress)) or followed
+        if (bare_article and not bracketed) or _DENIED.match(after):
+            continue
+        weak = re.match(r"(?:option|choice)\b(?!.*(?:\bis\b|\bbe\b|[:=]))", dress, re.I)
+        if weak and not _CHOSEN.search(before) and (before.strip() or after.strip(" .!")):
+            continue
+        places |= _with_others(match[1], after, options)
+    for match in _CALLED_RIGHT.finditer(text):
+        before = text[: match.start()]
+        if not (
+            _HYPOTHETICAL.search(before) or re.search(r"\b(?:neither|nor|or|and|not)\s+(?:option\s+)?$", before, re.I)
+        ):
+            places |= _with_others(match[1], "", options)
     return places
+
+
+def _with_others(letter: str, after: str, options: Sequence[Option]) -> set[int]:
+    """A letter's place and those of further letters that directly follow ("A or B")."""
+    letters = [letter]
+    while (more := _AND_ANOTHER.match(after)) is not None:
+        letters.append(more[1])
+        after = after[more.end() :]
+    return {place for letter in letters if (place := _place_of(letter, options)) is not None}
+
+
+def _text_at(text: str, options: Sequence[Option]) -> set[int]:
+    """The option whose text stands at the beginning, where that begins with a letter on its own: "C minor", or the
+    note C itself. If the letter may be a label as well, both are named."""
+    here = _plain(text)
+    texts = {place: _plain(o.text) for place, o in enumerate(options)}
+    found = {p for p, t in texts.items() if re.match(r"\w(?!\w)", t) and re.match(rf"{re.escape(t)}(?![\w♯♭#])", here)}
+    if not found:
+        return set()
+    longest = max(len(texts[place]) for place in found)
+    found = {place for place in found if len(texts[place]) == longest}
+    label = _place_of(here[0], options)
+    return found | {label} if longest == 1 and label is not None else found
 
 
 def _first_line(text: str, options: Sequence[Option]) -> set[int]:
     """A reply that begins with a label in brackets or before a stop, e.g. "(B) Second syllable"."""
-    match = _LINE.match(text.splitlines()[0])
-    if match is None:
+    first = text.splitlines()[0]
+    match = _LINE.match(first)
+    if match is None or (place := _place_of(match[1], options)) is None:
         return set()
-    letter, rest = match[1], match[2]
-    dressed = re.match(rf"^\s*(?:[(\[]\s*{letter}\s*[)\]]|{letter}\s*[.):\]])", text)
-    place = _place_of(letter, options)
-    if place is None:
+    rest, own = match[2], _plain(options[place].text)
+    dressed = re.match(_LABELLED.format(match[1]), first)
+    says_own = _plain(rest).startswith(own)
+    tail = _plain(rest)[len(own) :] if says_own else rest
+    if _DENIED.match(tail) or not (dressed or not rest or says_own):
         return set()
-    if dressed or not rest or _plain(rest).startswith(_plain(options[place].text)):
-        return {place}
-    return set()
+    return {place} | _labelled_elsewhere(text, tail, place, options)
+
+
+def _labelled_elsewhere(text: str, tail: str, place: int, options: Sequence[Option]) -> set[int]:
+    """Other options that the rest of the first line, or another line's beginning, names by their labels."""
+    found = set()
+    for other, option in enumerate(options):
+        if other == place:
+            continue
+        label = re.escape(option.label)
+        bare = rf"|(?<![\w'-]){label}(?![\w'♯♭#-])" if option.label not in "AI" else ""
+        inline = re.search(rf"[(\[]{label}[)\]]|(?<![\w'-]){label}[.):](?=\s){bare}", tail.upper())
+        lines = [m[1] for line in text.splitlines()[1:] if (m := re.match(_LABELLED.format(label), line))]
+        if (inline and not _NEGATED.search(tail[: inline.start()])) or any(not _DOUBT.search(line) for line in lines):
+            found.add(other)
+    return found
 
 
 def _texts(text: str, options: Sequence[Option]) -> set[int]:
-    """Options whose text occurs in the reply as whole words, not within another option's text, not negated."""
-    reply = _plain_keep(text)
+    """Options whose text occurs in the reply as whole words, not within another option's text, and in a clause that
+    neither denies nor weighs it. Numbers and words such as "no" count only where the clause says nothing else."""
+    reply = re.sub(r"[ \t]+", " ", text).casefold()
     spans: list[tuple[int, int, int]] = []
     for place, option in enumerate(options):
-        wanted = re.escape(_plain_keep(option.text))
-        if not wanted:
-            continue
-        found = re.finditer(rf"(?<![\w-]){wanted}(?![\w-])", reply)
-        spans += [(m.start(), m.end(), place) for m in found if not _NEGATED.search(reply[: m.start()])]
-    return {
-        place
-        for start, end, place in spans
-        if not any(s <= start and end <= e and (e - s) > (end - start) for s, e, _ in spans)
-    }
+        wanted = re.escape(_plain(option.text))
+        if wanted:
+            found = re.finditer(rf"(?<![\w+−±/-])(?<!\d[.,]){wanted}(?![\w/♯♭#-])(?![.,]\d)", reply)
+            spans += [(m.start(), m.end(), place) for m in found]
+    outer = [s for s in spans if not any(o[0] <= s[0] and s[1] <= o[1] and o[1] - o[0] > s[1] - s[0] for o in spans)]
+    return {place for start, end, place in outer if _asserted(reply, start, end)}
 
 
-def _plain_keep(text: str) -> str:
-    return " ".join(text.casefold().replace("’", "'").strip(" .").split())
+def _asserted(reply: str, start: int, end: int) -> bool:
+    """Whether the clause around a span says it of the answer."""
+    ends = [m for m in _CLAUSE_END.finditer(reply) if m.end() <= start]
+    left = ends[-1].end() if ends else 0
+    stop = _CLAUSE_END.search(reply, end)
+    right = stop.start() if stop else len(reply)
+    around = f"{reply[left:start]} | {reply[end:right]}"
+    if (stop and stop[0] == "?") or _DOUBT.search(around) or _NEGATED.search(reply[:start]):
+        return False
+    words = re.sub(r"[^\w\s']", " ", reply[start:end]).split()
+    weak = all(word.isdigit() or word in _PLAIN_WORDS or len(word) == 1 for word in words)
+    return not weak or set(re.sub(r"[^\w\s']", " ", around).split()) <= _FRAME
 
 
 def _agreed(place: int, text: str, options: Sequence[Option]) -> Reading:
-    """A letter directly followed by another option's text contradicts itself."""
+    """A letter directly followed by another option's text contradicts itself; a reply that takes its answer back and
+    then names another option has none."""
     label = re.escape(options[place].label)
+    own = _plain(options[place].text)
+    revised = _REVISED.search(text)
     for other, option in enumerate(options):
-        if other == place or _plain(option.text) == _plain(options[place].text):
+        told = _plain(option.text)
+        if other == place or told == own:
             continue
-        stated = rf"(?<!\w){label}\s*[)\].:,—-]+\s*[\"'(]*{re.escape(option.text)}(?!\w)"
-        longer = _plain(options[place].text).startswith(_plain(option.text))
-        if re.search(stated, text, re.IGNORECASE) and not longer:
+        stated = rf"(?<!\w){label}[\s)\].:,—(\"'-]+{re.escape(told)}(?![\w♯♭#])"
+        if re.search(stated, text, re.IGNORECASE) and not own.startswith(told):
             return Reading(None, Status.WRONG_FORMAT, "the letter and the text disagree")
+        named = rf"(?<![\w'-]){re.escape(option.label)}(?![\w'♯♭#-])(?!\s+[a-z])"
+        if revised and (re.search(named, text[revised.end() :]) or told in text[revised.end() :].casefold()):
+            return Reading(None, Status.WRONG_FORMAT, "the reply corrects itself")
     return Reading(place)
 
 

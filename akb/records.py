@@ -110,8 +110,11 @@ class Record:
     _file: IO[str] | None = None
 
     @classmethod
-    def open(cls, folder: Path, manifest: Manifest) -> Record:
+    def open(cls, folder: Path, manifest: Manifest, *, fresh: bool = False) -> Record:
         """Start a run in a folder, or go on with the one that is there.
+
+        Args:
+            fresh: remove the run that is there, whatever it is, and start anew.
 
         Raises:
             AkbError: the folder cannot be written, another process writes there, it holds another run, or its
@@ -130,6 +133,8 @@ class Record:
                 ) from None
         try:
             record = cls(folder, manifest, _lock=lock)
+            if fresh:
+                _remove(folder)
             record._resume()
         except BaseException:
             lock.release()
@@ -147,6 +152,8 @@ class Record:
                     fix="Give this run a folder of its own (--out), or remove the old one.",
                 )
             self.manifest = old
+            if old.status == "finished":  # nothing to go on with: whoever reads it checks its hashes
+                return
             responses = self.folder / RESPONSES
             with explained(responses):
                 self.mended = _cut_unfinished_line(responses)
@@ -186,24 +193,40 @@ class Record:
 
     def close(self) -> None:
         """Close the files and let others in."""
-        if self._file is not None:
-            with explained(self.folder / RESPONSES):
-                self._file.close()
-            self._file = None
-        if self._lock is not None:
-            self._lock.release()
+        file, self._file = self._file, None
+        try:
+            if file is not None:
+                with explained(self.folder / RESPONSES):
+                    file.close()
+        finally:
+            if self._lock is not None:
+                self._lock.release()
 
 
 def write_whole(path: Path, content: str | Iterable[str]) -> None:
-    """Write a file so that it is there whole or as it was before."""
+    """Write a file so that it is there whole or as it was before. Errors of making the content stay what they are."""
     beside = path.with_name(f".{path.name}.part")
     with explained(path):
-        with beside.open("w", encoding="utf-8") as file:
-            for text in [content] if isinstance(content, str) else content:
+        file = beside.open("w", encoding="utf-8")
+    try:
+        for text in [content] if isinstance(content, str) else content:
+            with explained(path):
                 file.write(text)
+        with explained(path):
             file.flush()
             os.fsync(file.fileno())
+    finally:
+        with explained(path):  # what could not be written is tried again here
+            file.close()
+    with explained(path):
         beside.replace(path)
+
+
+def _remove(folder: Path) -> None:
+    """Set a run aside: its files are removed, and nothing else that may lie in the folder."""
+    for name in (MANIFEST, OUTCOMES, RESPONSES, TRIALS):
+        with explained(folder / name):
+            (folder / name).unlink(missing_ok=True)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

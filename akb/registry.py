@@ -82,6 +82,11 @@ class Plugin:
             ) from error
 
 
+def _least(parts: set[str]) -> tuple[str, ...]:
+    """Parts without those that lie in another of them."""
+    return tuple(sorted(part for part in parts if part.partition("/")[0] not in parts - {part}))
+
+
 def slug(name: str) -> str:
     """A name as it is typed: lower case, hyphens."""
     return "-".join(name.replace("_", " ").replace("-", " ").split()).casefold()
@@ -123,18 +128,17 @@ class Registry:
         return names + (bank.names() if bank else [])
 
     def select(self, names: Sequence[str]) -> list[Selection]:
-        """The tasks that names and globs mean; several parts of one task become one selection.
+        """The tasks that names and globs mean; several parts of one task become one selection, which is the same
+        in whatever order and however often they were named.
 
         Raises:
             AkbError: a name means nothing; with "did you mean".
         """
-        parts: dict[str, list[str]] = {}
+        parts: dict[str, set[str]] = {}
         for name in names:
             for task, part in self._resolve(name):
-                known = parts.setdefault(task, [])
-                if part not in known:
-                    known.append(part)
-        return [Selection(task, () if "" in wanted else tuple(wanted)) for task, wanted in parts.items()]
+                parts.setdefault(task, set()).add(part)
+        return [Selection(task, () if "" in wanted else _least(wanted)) for task, wanted in parts.items()]
 
     def _resolve(self, name: str) -> list[tuple[str, str]]:
         """(task, part) pairs; an empty part is the whole task."""

@@ -8,6 +8,7 @@ need none, and it is kept out of everything that is shown or written down.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import json
@@ -21,7 +22,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, ClassVar, Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import anyio
 from anyio.lowlevel import RunVar
@@ -82,9 +83,7 @@ def read_args(card: Card, args: Mapping[str, Any]) -> Args:
         raise AkbError("key_env: the name of an environment variable is wanted, in capitals", where=where,
                        fix="The key itself is never given as a setting: settings are written down.")  # fmt: skip
     if read.base_url is not None:
-        url = urlsplit(read.base_url)
-        if url.scheme not in ("http", "https") or not url.hostname:
-            raise AkbError("base_url: an address that begins with https:// or http:// is wanted", where=where)
+        url = _address(read.base_url, where)
         if url.username or url.password or url.query:
             raise AkbError("base_url: it may hold no user, password or query", where=where,
                            fix="Give the key by key_env or key_file: settings are written down.")  # fmt: skip
@@ -92,6 +91,15 @@ def read_args(card: Card, args: Mapping[str, Any]) -> Args:
         raise AkbError("effort: the model is said never to reason", where=where,
                        fix="If it does, say so: --set model.reasoning=always (or switch)")  # fmt: skip
     return read
+
+
+def _address(url: str, where: str) -> SplitResult:
+    """An address in its parts; an error that does not show it, for it may hold a password."""
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname:
+            return parts
+    raise AkbError("base_url: an address that begins with https:// or http:// is wanted", where=where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +145,8 @@ class Remote(ABC):
         self.where = f"model {card.name}"
         self.reasons = args.reasoning or card.reasoning.can
         self.base_url = args.base_url or os.environ.get(self.URL) or None
+        if self.base_url is not None:
+            _address(self.base_url, f"{self.where}, base_url or {self.URL}")
         self._secret = ""
         self._held: RunVar[tuple[Any, AsyncGenerator[None, None]]] = RunVar(f"client of {self.where}")
 

@@ -51,6 +51,9 @@ class _Plain:
     def total(self, trials: int) -> None:
         self.trials = trials
 
+    def expect(self, requests: int, trials: int) -> None:
+        """Only what is judged is told."""
+
     def asked(self, answered: int, *, from_record: bool) -> None:
         """Only what is judged is told."""
 
@@ -64,24 +67,25 @@ class _Plain:
 
 
 class _Terminal:
-    """A bar."""
+    """A bar over requests; those of trials not yet heard of are reckoned to be as many as those of the others."""
 
     def __init__(self, label: str) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
         self.bar = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
+            BarColumn(bar_width=20),
+            TaskProgressColumn(),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
             TextColumn("{task.fields[accuracy]}"),
             console=Console(stderr=True),
             transient=True,
         )
-        self.task = self.bar.add_task(label, total=None, rate="", accuracy="")
-        self.done, self.score, self.new = 0, 0.0, 0
+        self.task = self.bar.add_task(label, total=None, rate="loading", accuracy="")
+        self.trials = self.heard = self.expected = self.judged_trials = self.new = 0
+        self.score = 0.0
         self.started = time.monotonic()
 
     def __enter__(self) -> _Terminal:
@@ -92,9 +96,15 @@ class _Terminal:
         self.bar.stop()
 
     def total(self, trials: int) -> None:
-        self.bar.update(self.task, total=trials)
+        self.trials = trials
+
+    def expect(self, requests: int, trials: int) -> None:
+        self.heard += trials
+        self.expected += requests
+        self.bar.update(self.task, total=self.expected * max(self.trials, 1) / max(self.heard, 1))
 
     def asked(self, answered: int, *, from_record: bool) -> None:
+        self.bar.update(self.task, advance=answered)
         if from_record:
             return
         if self.new == 0:
@@ -105,6 +115,7 @@ class _Terminal:
             self.bar.update(self.task, rate=f"{self.new / elapsed:.1f} requests/s")
 
     def judged(self, trial: Trial, outcome: Outcome) -> None:
-        self.done += 1
+        self.judged_trials += 1
         self.score += outcome.score
-        self.bar.update(self.task, advance=1, accuracy=f"accuracy {100 * self.score / self.done:.1f} %")
+        accuracy = 100 * self.score / self.judged_trials
+        self.bar.update(self.task, accuracy=f"accuracy {accuracy:.1f} % of {self.judged_trials}")

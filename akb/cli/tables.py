@@ -14,6 +14,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from akb.run import Run
+    from akb.stats.summary import Row
 
 
 def percent(value: float | None) -> str:
@@ -21,33 +22,36 @@ def percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f}"
 
 
+def interval(row: Row) -> str:
+    """A row's 95 % interval in per cent."""
+    return f"{percent(row.low)}-{percent(row.high)}"
+
+
+def _table(title: str = "") -> Table:
+    """A table without lines, tight enough for 80 columns."""
+    look = {"title_justify": "left", "title_style": "bold", "box": None, "pad_edge": False, "padding": (0, 1, 0, 0)}
+    return Table(title=title or None, **look)  # type: ignore[arg-type]
+
+
 def run_table(run: Run) -> RenderableType:
     """A run's table with what must be known to read it."""
     m, summary = run.manifest, run.summary
-    table = Table(title=f"{m.model} on {m.task}, {m.protocol or 'own protocol'}", title_justify="left", box=None,
-                  pad_edge=False, title_style="bold")  # fmt: skip
-    table.add_column("")
-    for name in ("n", "accuracy", "95 % interval", "chance", "not readable", "first", "longest"):
-        table.add_column(name, justify="right")
+    table = _table(f"{m.model} on {m.task}, {m.protocol or 'own protocol'}")
+    table.add_column("", overflow="fold")
+    for name in ("n", "acc. %", "95 %\ninterval", "chance", "not\nreadable", "first", "longest"):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in summary.rows:
         indent = {"all": "", "category": "", "subcategory": "  "}[row.level]
         style = "" if row.level == "subcategory" else "bold"
-        table.add_row(
-            Text(indent + row.name, style=style),
-            str(row.n),
-            percent(row.accuracy),
-            f"{percent(row.low)} - {percent(row.high)}",
-            percent(row.chance),
-            percent(row.not_ok),
-            percent(row.first),
-            percent(row.longest),
-        )
+        shares = (row.chance, row.not_ok, row.first, row.longest)
+        label = Text(indent + row.name, style=style)
+        table.add_row(label, str(row.n), percent(row.accuracy), interval(row), *map(percent, shares))
     return Group(table, Text("\n".join(_footnotes(run))))
 
 
 def _footnotes(run: Run) -> list[str]:
     summary, whole = run.summary, run.summary.rows[0]
-    lines = ["", "accuracy in %: not readable counts as wrong; first, longest: always taking that option"]
+    lines = ["", "acc.: accuracy; not readable counts as wrong. first, longest: always that option"]
     if summary.macro is not None:
         lines.append(f"mean of the categories (macro): {percent(summary.macro)}")
     if whole.not_ok > 0:
@@ -107,20 +111,14 @@ def comparisons(runs: Sequence[Run]) -> Iterator[RenderableType]:
         if len(group) < 2:
             continue
         names = [row.name for row in group[0].summary.rows if row.level == "category"]
-        table = Table(title=f"{task}, {protocol}", title_justify="left", title_style="bold", box=None, pad_edge=False)
-        table.add_column("")
-        for name in ("accuracy", "95 % interval", "chance", "not readable", *names):
+        table = _table(f"{task}, {protocol}")
+        table.add_column("", overflow="fold")
+        for name in ("acc. %", "95 %\ninterval", "chance", "not\nreadable", *names):
             table.add_column(name, justify="right")
         for run in sorted(group, key=lambda run: -run.accuracy):
             whole = run.summary.rows[0]
             by_name = {row.name: row for row in run.summary.rows if row.level == "category"}
-            interval = f"{percent(whole.low)} - {percent(whole.high)}"
-            head = (
-                run.manifest.model,
-                percent(whole.accuracy),
-                interval,
-                percent(whole.chance),
-                percent(whole.not_ok),
-            )
-            table.add_row(*head, *(percent(by_name[name].accuracy) if name in by_name else "-" for name in names))
+            head = (run.manifest.model, percent(whole.accuracy), interval(whole))
+            shares = (whole.chance, whole.not_ok, *(by_name[n].accuracy if n in by_name else None for n in names))
+            table.add_row(*head, *map(percent, shares))
         yield table

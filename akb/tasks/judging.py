@@ -58,9 +58,9 @@ def option_values(
 
 
 def _logsumexp(values: Sequence[float]) -> float:
-    if len(values) == 1:
-        return values[0]
     top = max(values)
+    if len(values) == 1 or top == -math.inf:
+        return top
     return top + math.log(sum(math.exp(value - top) for value in values))
 
 
@@ -72,7 +72,7 @@ def choose(question: Question, order: Sequence[int], values: Sequence[float]) ->
     if any(math.isnan(value) for value in values):
         return Answer(Status.ERROR, reason="the model gave a log-probability that is not a number")
     best = max(values)
-    tied = [place for place, value in enumerate(values) if best - value <= TIE]
+    tied = [place for place, value in enumerate(values) if value == best or best - value <= TIE]
     texts = [question.options[order[place]] for place in tied]
     if any(not same_text(texts[0], text) for text in texts[1:]):
         return Answer(Status.WRONG_FORMAT, reason=f"a tie between {len(tied)} options")
@@ -86,29 +86,43 @@ def judge_choice(
     if response.finish == Finish.ERROR:
         failed = Answer(Status.ERROR, reason=response.error)
         return failed, {}
-    if problem := _bounded(response):
-        return problem, {}
     neutral = without.scores if without is not None and without.finish != Finish.ERROR else ()
     if protocol.ask == "letters":
-        return choose(question, order, option_values(response.scores, "none")), {}
+        return _chosen(question, order, response.scores, "none"), {}
     answers: dict[str, Answer] = {}
     for rule in NORMALISATIONS:
         if rule == "unconditional" and not neutral:
             continue
-        answers[rule] = choose(question, order, option_values(response.scores, rule, neutral))
+        answers[rule] = _chosen(question, order, response.scores, rule, neutral)
     missing = Answer(Status.ERROR, reason="no log-probabilities without the question")
     return answers.get(protocol.normalise, missing), answers
 
 
-def _bounded(response: Response) -> Answer | None:
-    """An upper bound that reaches the best known value leaves the choice open."""
-    known = [s.logprob for group in response.scores for s in group if not s.upper_bound]
-    bounds = [s.logprob for group in response.scores for s in group if s.upper_bound]
-    if not known:
+def _chosen(
+    question: Question,
+    order: Sequence[int],
+    groups: Sequence[Sequence[Score]],
+    rule: Normalise,
+    without: Sequence[Sequence[Score]] = (),
+) -> Answer:
+    """The answer by one rule. Where some values are only upper bounds, an option is chosen if what is known of it
+    alone is more than any other can reach; else the choice is open."""
+    values = option_values(groups, rule, without)
+    if not any(s.upper_bound for group in (*groups, *without) for s in group):
+        return choose(question, order, values)
+    known = [[s for s in group if not s.upper_bound] for group in groups]
+    if not any(known):
         return Answer(Status.WRONG_FORMAT, reason="no option is among the log-probabilities that the server shows")
-    if bounds and max(bounds) > max(known):
-        return Answer(Status.WRONG_FORMAT, reason="an option outside the shown log-probabilities might be the best")
-    return None
+    still_open = Answer(Status.WRONG_FORMAT, reason="an option outside the shown log-probabilities might be the best")
+    if any(s.upper_bound for group in without for s in group):
+        return still_open  # a bound on what is subtracted bounds nothing from above
+    sure = {place: option_values([group], rule, without[place : place + 1])[0] for place, group in enumerate(known) if group}
+    best = max(sure, key=lambda place: sure[place])
+    others = [value for place, value in enumerate(values) if place != best and not _same(question, order, place, best)]
+    if any(value >= sure[best] - TIE for value in others):
+        tied = sum(value >= sure[best] - TIE for place, value in sure.items() if len(known[place]) == len(groups[place]))
+        return choose(question, order, values) if tied == len(others) + 1 else still_open
+    return answer(question, order, best)
 
 
 def judge_reply(

@@ -518,6 +518,7 @@ def test_a_key_that_no_header_can_hold_is_not_shown(server: Server, api: Api, mo
         ({"base_url": f"https://u:{KEY}@h"}, "base_url"),
         ({"base_url": f"https://h?key={KEY}"}, "base_url"),
         ({"base_url": "localhost:8000"}, "base_url"),
+        ({"base_url": "http://[::1"}, "base_url"),
         ({"api_key": KEY}, "api_key"),
         ({"effort": "low"}, "reasoning"),
         ({"effort": 100, "reasoning": "always"}, "effort"),
