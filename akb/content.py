@@ -55,6 +55,6 @@ def files(roots: Sequence[Path], folder: str, pattern: str) -> Iterator[Path]:
             yield from sorted(base.glob(pattern))
         elif number > 0:
             found = sorted(root.glob(pattern))
-            if not found and "/" in pattern:
-                found = sorted(root.glob(pattern.split("/", 1)[1]))
+            if not found and pattern == "*/task.yaml":
+                found = sorted(root.glob("task.yaml"))
             yield from found

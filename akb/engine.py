@@ -231,11 +231,20 @@ class _Window:
 
     def _ask_local(self, adapter: LocalAdapter, asks: Sequence[_Ask], missing: set[int]) -> None:
         batches = adapter.plan([ask.request for ask in asks])
+        if sorted(i for batch in batches for i in batch) != list(range(len(asks))):
+            raise _broken(adapter, f"its plan does not hold each of {len(asks)} requests once")
         todo = [[asks[i] for i in batch] for batch in batches]
         todo = [batch for batch in todo if any(id(ask) in missing for ask in batch)]
+        waiting = dict(enumerate(todo))
         for number, responses in adapter.ask([[ask.request for ask in batch] for batch in todo]):
-            pairs = zip(todo[number], responses, strict=True)
+            if number not in waiting:
+                raise _broken(adapter, f"it answered batch {number}, and {sorted(waiting)} are still to be answered")
+            batch = waiting.pop(number)
+            _check_responses(adapter, [ask.request for ask in batch], responses)
+            pairs = zip(batch, responses, strict=True)
             self._deliver([(ask, response) for ask, response in pairs if id(ask) in missing])
+        if waiting:
+            raise _broken(adapter, f"{sum(map(len, waiting.values()))} requests have no response")
 
     def _deliver(self, pairs: Sequence[tuple[_Ask, Response]], *, keep: bool = True) -> None:
         """Responses have arrived: write them down, and let their trials go on."""
@@ -270,6 +279,26 @@ def _check_capabilities(party: str, adapter: Adapter, asks: Sequence[_Ask]) -> N
         if not can.audio and any(isinstance(p, Clip) for m in ask.request.messages for p in m.parts):
             raise AkbError(f"the {party} does not take audio, and the question has some",
                            fix="Ask without it: --listen none")  # fmt: skip
+
+
+def _check_responses(adapter: Adapter, requests: Sequence[Request], responses: Sequence[Response]) -> None:
+    """Each request has one response of its shape; what is judged rests on it."""
+    if not isinstance(responses, Sequence) or len(responses) != len(requests):
+        told = f"{len(responses)} responses" if isinstance(responses, Sequence) else type(responses).__name__
+        raise _broken(adapter, f"it gave {told} to {len(requests)} requests")
+    for request, response in zip(requests, responses, strict=True):
+        if not isinstance(response, Response):
+            raise _broken(adapter, f"it gave a {type(response).__name__}; a Response is wanted")
+        if isinstance(request, Choose) and response.scores:
+            shapes = [[len(group) for group in groups] for groups in (request.continuations, response.scores)]
+            if shapes[0] != shapes[1]:
+                raise _broken(adapter, f"it scored {shapes[1]} continuations where {shapes[0]} were asked")
+
+
+def _broken(adapter: Adapter, what: str) -> AkbError:
+    name = adapter.fingerprint().get("adapter", type(adapter).__name__)
+    return AkbError(f"the adapter does not do as it must: {what}", where=f"adapter {name}",
+                    fix="What was answered is kept. Mend the adapter and run the same again.")  # fmt: skip
 
 
 @dataclass
@@ -311,6 +340,7 @@ class _Remote:
         for attempt in range(self.retry.tries):
             try:
                 response = await self.adapter.ask_one(ask.request)
+                _check_responses(self.adapter, [ask.request], [response])
             except AkbError:
                 raise
             except Exception as error:

@@ -122,12 +122,15 @@ class Plan:
         """The selected questions as they will be asked.
 
         Raises:
-            AkbError: there are none.
+            AkbError: there are none, or one id is used twice.
         """
-        seen = False
+        seen = set[str]()
         for question in self.questions():
-            seen = True
-            yield self.task.trial(question)
+            trial = self.task.trial(question)
+            if trial.id in seen:
+                raise AkbError(f"the id {trial.id!r} is used twice", where=f"task {self.selection.task}")
+            seen.add(trial.id)
+            yield trial
         if not seen:
             categories = sorted({q.category for q in self.task.questions() if q.category})
             parts = ", ".join(self.selection.parts) or "it"
@@ -228,8 +231,12 @@ def _own_plan(
     everyone = {MODEL: adapter, **(parties or {})}
     if isinstance(task, Task):
         own = getattr(task, "asking", None)
-        protocol, prompt = (own.protocol, own.prompt) if isinstance(own, Asking) else (None, None)
-        return Plan(config, config.model, Selection(task.name), task, everyone, protocol, prompt)
+        if not isinstance(own, Asking):
+            return Plan(config, config.model, Selection(task.name), task, everyone)
+        told = {"protocol": own.protocol.name, "seed": own.seed, "listen": own.listen, "control": own.control,
+                "task_args": own.options}  # fmt: skip
+        config = config.model_copy(update=told)
+        return Plan(config, config.model, Selection(task.name), task, everyone, own.protocol, own.prompt)
     return replace(unmanned(config, registry, registry.select(config.task)[0]), parties=everyone)
 
 

@@ -10,8 +10,13 @@ from akb.types import Answer, Clip, Finish, Outcome, Question, Response, Score, 
 
 
 def dumps(value: Any) -> str:
-    """One line of JSON, the same for the same value."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=True)
+    """One line of JSON, the same for the same value; it can be written as UTF-8 whatever a model replied."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=True)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair: an API cut a reply within a character
+        return json.dumps(value, separators=(",", ":"), allow_nan=True)
+    return text
 
 
 def response_to(response: Response) -> dict[str, Any]:

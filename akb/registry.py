@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,9 @@ from akb.strict import parse, read_yaml
 from akb.tasks.asking import Asking
 from akb.tasks.folder import Folder, FolderTask
 from akb.tasks.protocol import Prompt, Protocol
-from akb.types import Adapter, Task
+from akb.types import Adapter, LocalAdapter, RemoteAdapter, Task
 
 AdapterFactory = Callable[[Card, Mapping[str, Any]], Adapter]
-TaskFactory = Callable[[Asking], Task]
 
 ADAPTERS = {
     "hf": "akb.adapters.hf:build",
@@ -74,12 +73,35 @@ class Plugin:
         """
         try:
             return self.entry.load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise AkbError(
                 f"the plugin cannot be loaded: {type(error).__name__}: {error}",
-                where=f"{self.entry.group}: {self.name} = {self.entry.value}",
+                where=self.where,
                 fix="Mend or uninstall the package that brings it; everything else works without it.",
             ) from error
+
+    @property
+    def where(self) -> str:
+        """Names it in errors."""
+        return f"{self.entry.group}: {self.name} = {self.entry.value}"
+
+    def make(self, kinds: tuple[type, ...], *args: Any) -> Any:
+        """What its factory makes of the arguments.
+
+        Raises:
+            AkbError: it cannot be imported, it fails, or it makes something that is none of the `kinds`.
+        """
+        factory = self.load()
+        try:
+            made = factory(*args)
+        except AkbError:
+            raise
+        except Exception as error:
+            raise AkbError(f"the plugin fails: {type(error).__name__}: {error}", where=self.where) from error
+        if not isinstance(made, kinds):
+            wanted = " or ".join(kind.__name__ for kind in kinds)
+            raise AkbError(f"the plugin made a {type(made).__name__}; a {wanted} is wanted", where=self.where)
+        return made
 
 
 def _least(parts: set[str]) -> tuple[str, ...]:
@@ -124,8 +146,18 @@ class Registry:
             names.append(name)
             names += [f"{name}/{part}" for part in folder.names()]
         names += [n for n in self.task_plugins if n not in self.folders]
-        bank = self.folders.get(self.settings.bank)
-        return names + (bank.names() if bank else [])
+        return names + self.bank.names()
+
+    @cached_property
+    def bank(self) -> Folder:
+        """The task whose categories can be named alone.
+
+        Raises:
+            AkbError: the user's settings name a task that is not there.
+        """
+        if self.settings.bank not in self.folders:
+            raise unknown("task", self.settings.bank, self.folders, see="`bank` in akb.toml names it.")
+        return self.folders[self.settings.bank]
 
     def select(self, names: Sequence[str]) -> list[Selection]:
         """The tasks that names and globs mean; several parts of one task become one selection, which is the same
@@ -154,12 +186,8 @@ class Registry:
         tasks = [*self.folders, *self.task_plugins]
         if wanted in tasks:
             return [(wanted, "")]
-        bank = self.folders.get(self.settings.bank)
-        if bank is not None:
-            matches = [part for part in bank.names() if fnmatchcase(part, wanted)]
-            if matches:
-                exact = [wanted] if wanted in matches else matches
-                return [(bank.file.name, part) for part in exact]
+        if parts := self._parts(self.bank, wanted):
+            return [(self.bank.file.name, part) for part in parts]
         whole = [task for task in tasks if fnmatchcase(task, wanted)]
         if whole:
             return [(task, "") for task in whole]
@@ -173,12 +201,18 @@ class Registry:
         found = []
         for task in (t for t in [*self.folders, *self.task_plugins] if fnmatchcase(t, head)):
             folder = self.folders.get(task)
-            names = folder.names() if folder else []
-            if not names:  # no taxonomy: the engine tells if nothing matches
+            if folder is None or not folder.names():  # no taxonomy: the engine tells if nothing matches
                 found.append((task, part))
             else:
-                found += [(task, name) for name in names if fnmatchcase(name, part)]
+                found += [(task, name) for name in self._parts(folder, part)]
         return found
+
+    def _parts(self, folder: Folder, wanted: str) -> list[str]:
+        """The parts of a task that a name or glob means; subcategories of the official bank are not known here."""
+        names = folder.names()
+        if folder.file.format == "official" and any(fnmatchcase(c, wanted.partition("/")[0]) for c in names):
+            return [wanted] if "/" in wanted else [name for name in names if fnmatchcase(name, wanted)]
+        return [name for name in names if fnmatchcase(name, wanted)]
 
     def categories(self, name: str) -> tuple[str, ...]:
         """A task's categories and category/subcategory in the order of its taxonomy; empty if it has none."""
@@ -192,11 +226,7 @@ class Registry:
             data = asking.data or self.settings.data.get(name)
             return FolderTask(folder, replace(asking, data=None if data is None else str(data)))
         if name in self.task_plugins:
-            factory: TaskFactory = self.task_plugins[name].load()
-            made = factory(asking)
-            if not isinstance(made, Task):
-                raise AkbError(f"the plugin made a {type(made).__name__}, which is not a Task",
-                               where=f"akb.tasks: {name}")  # fmt: skip
+            made: Task = self.task_plugins[name].make((Task,), asking)
             return made
         raise unknown("task", name, self.task_names(), see="See them with: akb ls tasks")
 
@@ -214,8 +244,6 @@ class Registry:
         found: dict[str, Any] = {}
         origin: dict[str, Path] = {}
         for path in content.files(self.roots, "tasks", f"{folder}/*.yaml"):
-            if path.name == "task.yaml":
-                continue
             made = parse(kind, read_yaml(path), str(path))
             if made.name in found:
                 raise AkbError(f"name: {made.name!r} is already defined in {origin[made.name]}", where=str(path))
@@ -238,7 +266,10 @@ class Registry:
         """Model cards by name. A card that a user's folder gives may not take a name that is already there."""
         found: dict[str, Card] = {}
         for path in content.files(self.roots, "adapters", "*.yaml"):
-            for card in parse(CardFile, read_yaml(path), str(path)).models:
+            data = read_yaml(path)
+            if path.parent in self.roots and not (isinstance(data, dict) and data.keys() & {"family", "models"}):
+                continue  # a folder that is not laid out like ours holds other YAML too, e.g. a run file
+            for card in parse(CardFile, data, str(path)).models:
                 for name in (card.name, *card.aliases):
                     if name in self._card_files:
                         raise AkbError(f"name: model {name!r} is already defined in {self._card_files[name]}",
@@ -289,8 +320,7 @@ class Registry:
     def _factory(self, card: Card) -> AdapterFactory:
         factory: AdapterFactory
         if card.adapter in self.adapter_plugins:
-            factory = self.adapter_plugins[card.adapter].load()
-            return factory
+            return partial(self.adapter_plugins[card.adapter].make, (LocalAdapter, RemoteAdapter))
         if card.adapter in ADAPTERS:
             module, _, attribute = ADAPTERS[card.adapter].partition(":")
             factory = getattr(importlib.import_module(module), attribute)

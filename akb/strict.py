@@ -47,9 +47,9 @@ def _explain(error: ValidationError) -> str:
 
 
 def read_text(path: Path) -> str:
-    """A file's text, or a clear error."""
+    """A file's text, or a clear error. A byte order mark, as spreadsheets write it, is no part of the text."""
     try:
-        return path.read_text("utf-8")
+        return path.read_text("utf-8-sig")
     except FileNotFoundError:
         raise AkbError("there is no such file", where=str(path)) from None
     except IsADirectoryError:
@@ -69,10 +69,10 @@ def parse_yaml(text: str, where: str) -> Any:
     """YAML text's content; `where` names it in errors."""
     try:
         return yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: e.g. the date 2024-13-45
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "cannot be parsed"
+        problem = getattr(error, "problem", None) or (str(error).splitlines() or ["cannot be parsed"])[0]
         raise AkbError(f"not valid YAML: {problem}", where=f"{where}{line}") from None
 
 
@@ -85,6 +85,18 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             row = json.loads(line)
         except json.JSONDecodeError as error:
             raise AkbError(f"not valid JSON: {error.msg} (column {error.colno})", where=f"{path}:{number}") from None
+        except RecursionError:
+            raise AkbError("not valid JSON: nested too deeply", where=f"{path}:{number}") from None
         if not isinstance(row, dict):
             raise AkbError(f"an object is wanted, found {type(row).__name__}", where=f"{path}:{number}")
+        if "\\ud" in line.lower() and not _is_text(row):
+            raise AkbError("not text: half a surrogate pair (\\ud800 to \\udfff) stands alone", where=f"{path}:{number}")
         yield number, row
+
+
+def _is_text(row: dict[str, Any]) -> bool:
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

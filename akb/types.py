@@ -162,7 +162,7 @@ def request_key(request: Request, fingerprint: Mapping[str, Any]) -> str:
                 del part["path"]
     record["kind"] = type(request).__name__
     text = json.dumps([record, fingerprint], sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 # -- what comes back -------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ from akb import evaluate
 from akb.errors import AkbError
 from akb.records import Record
 from akb.run import Run
-from akb.types import MODEL, Generate, Message, Option, Outcome, Question, Request, Response, Status, Task, Trial
+from akb.types import Generate, Message, Option, Outcome, Question, Request, Response, Status, Task, Trial
 
 N = 48
 POINTS = 20
@@ -169,7 +169,6 @@ def test_a_run_killed_at_any_point_ends_as_one_that_was_not(kind: str, number: i
     assert lines(folder / "run/responses.jsonl")[: len(before)] == before
     check_whole(kind, place, folder)
     whole = len(answers(folder / "run"))
-    print("KILLED", was_killed, len(before), whole)
     assert len(after) == whole - len(before), "nothing recorded is asked again, and all else is"
     assert len(log) + len(after) <= whole + BATCH, "at most what was in flight is asked twice"
     assert len({(trial, request) for trial, request, _, _ in answers(folder / "run")}) == whole
@@ -218,7 +217,7 @@ def toy_command(tmp_path: Path, kind: str, *more: str) -> list[str]:
 
 def stopped(tmp_path: Path, args: Sequence[str], number: int, after: int) -> subprocess.CompletedProcess[str]:
     """Run a command and send it a signal once it has asked so many requests."""
-    env = {**os.environ, "PYTHONPATH": toy_plugin(tmp_path) if not (tmp_path / "site").exists() else path_of(tmp_path)}
+    env = {**os.environ, "PYTHONPATH": toy_plugin(tmp_path)}
     with subprocess.Popen(args, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         limit = time.monotonic() + 60
         while len(asked(tmp_path / "asked.log")) < after and time.monotonic() < limit:
@@ -227,10 +226,6 @@ def stopped(tmp_path: Path, args: Sequence[str], number: int, after: int) -> sub
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
         return subprocess.CompletedProcess(args, process.returncode, out, err)
-
-
-def path_of(tmp_path: Path) -> str:
-    return os.pathsep.join([str(tmp_path / "site"), str(Path(__file__).parent)])
 
 
 @pytest.mark.parametrize("kind", ["local", "remote"])
@@ -250,7 +245,7 @@ def test_an_interrupt_keeps_what_was_answered_and_says_how_to_go_on(
     before, log = lines(folder / "responses.jsonl"), asked(tmp_path / "asked.log")
     assert len(log) - BATCH <= len(before) < N
     again = subprocess.run(
-        args, env={**os.environ, "PYTHONPATH": path_of(tmp_path)}, capture_output=True, text=True, timeout=60
+        args, env={**os.environ, "PYTHONPATH": toy_plugin(tmp_path)}, capture_output=True, text=True, timeout=60
     )
     assert again.returncode == 0, again.stderr
     assert len(asked(tmp_path / "asked.log")) - len(log) == N - len(before)
@@ -263,7 +258,7 @@ def test_a_command_killed_in_the_middle_goes_on_when_given_again(tmp_path: Path)
     for after in (5, 20, 37):
         done = stopped(tmp_path, args, signal.SIGKILL, after)
         assert done.returncode == -signal.SIGKILL
-    env = {**os.environ, "PYTHONPATH": path_of(tmp_path)}
+    env = {**os.environ, "PYTHONPATH": toy_plugin(tmp_path)}
     assert subprocess.run(args, env=env, capture_output=True, timeout=60).returncode == 0
     assert len(asked(tmp_path / "asked.log")) <= N + 3 * BATCH
     (outcomes,) = (tmp_path / "runs").rglob("outcomes.jsonl")
@@ -301,7 +296,6 @@ def test_another_run_cannot_take_the_folder_of_one_that_is_there(place: Path, tm
     folder = shutil.copytree(place / "local/run", tmp_path / "run")
     before = digest(folder)
     with pytest.raises(AkbError, match="holds another run; it differs in seed: 0 -> 1"):
-        evaluate(LocalToy(tmp_path / "log"), str(place / "questions"), parties={"captioner": LocalToy(tmp_path, model="captioner")},
-                 out=folder, cache=False, seed=1)  # fmt: skip
+        parties = {"captioner": LocalToy(tmp_path / "log", model="captioner")}
+        evaluate(LocalToy(tmp_path / "log"), str(place / "questions"), parties=parties, out=folder, seed=1)
     assert digest(folder) == before
-    assert MODEL == "model"

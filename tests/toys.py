@@ -145,8 +145,11 @@ def plugin(site: Path, group: str, entries: Mapping[str, str], modules: Mapping[
 
 
 def toy_plugin(folder: Path) -> str:
-    """PYTHONPATH with the toys installed as the adapter `toy`."""
-    return plugin(folder / "site", "akb.adapters", {"toy": "toys:build"})
+    """PYTHONPATH with the toys installed (once) as the adapter `toy`."""
+    site = folder / "site"
+    if site.exists():
+        return os.pathsep.join([str(site), str(TESTS)])
+    return plugin(site, "akb.adapters", {"toy": "toys:build"})
 
 
 def command(*args: object) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from akb.adapters.snapshot import Snapshot
+from akb.adapters.snapshot import TOKENIZERS, Snapshot
 from akb.errors import AkbError, missing_extra
 
 if TYPE_CHECKING:
@@ -41,23 +41,13 @@ def tokenizer(snapshot: Snapshot, args: Args, where: str) -> Any:
         AkbError: the model has none, or it cannot be loaded.
     """
     transformers = _transformers(where)
-    if not any((snapshot.folder / name).is_file() for name in TOKENIZER_FILES) and not args.trust_remote_code:
+    if not any((snapshot.folder / name).is_file() for name in TOKENIZERS) and not args.trust_remote_code:
         raise AkbError("the model has no tokenizer", where=where,
-                       fix=f"One of {', '.join(TOKENIZER_FILES)} is wanted beside its config.json.")  # fmt: skip
+                       fix=f"One of {', '.join(TOKENIZERS)} is wanted beside its config.json.")  # fmt: skip
     with _quiet(), _explained(where, "tokenizer"):
         return transformers.AutoTokenizer.from_pretrained(
             str(snapshot.folder), trust_remote_code=args.trust_remote_code
         )
-
-
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer.model",
-    "vocab.json",
-    "vocab.txt",
-    "spiece.model",
-    "tekken.json",
-)
 
 
 def model(snapshot: Snapshot, args: Args, dtype: str, device: str, where: str) -> Any:

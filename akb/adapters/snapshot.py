@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from akb.strict import read_text
 SMALL = ("*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken")
 WEIGHTS = ("*.safetensors", "*.bin", "*.safetensors.index.json")
 CODE = ("*.py",)
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,8 @@ def _from_hub(name: str, revision: str | None) -> Snapshot:
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
     except ImportError:
         raise missing_extra("huggingface_hub", "hf", needed_for=f"model {name}") from None
+    if revision is not None and (known := _pinned(name, revision)) is not None:
+        return Snapshot(name, known, revision, local=False)
     try:
         folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(SMALL)))
     except HFValidationError:
@@ -118,6 +122,22 @@ def _from_hub(name: str, revision: str | None) -> Snapshot:
     except OSError as error:
         raise AkbError(f"cannot be fetched: {error}", where=f"model {name}") from None
     return Snapshot(name, folder, folder.name, local=False)
+
+
+def _pinned(name: str, revision: str) -> Path | None:
+    """The folder of a full commit that is on this machine already; the hub need not be asked about it."""
+    from huggingface_hub import try_to_load_from_cache
+
+    if not re.fullmatch(r"[0-9a-f]{40}", revision):
+        return None
+    try:
+        config = try_to_load_from_cache(name, "config.json", revision=revision)
+    except ValueError:  # not the name of a repository
+        return None
+    if not isinstance(config, str):
+        return None
+    folder = Path(config).parent
+    return folder if any((folder / tokenizer).is_file() for tokenizer in TOKENIZERS) else None
 
 
 def folder_identity(folder: Path, patterns: Iterable[str] = (*SMALL, *WEIGHTS, *CODE)) -> str:

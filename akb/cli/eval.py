@@ -25,7 +25,7 @@ def eval_(
     limit: Annotated[int | None, typer.Option("--limit", "-n", help="Only the first so many questions.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of option orders and sampling [default: 0].")] = None,
     control: Annotated[str | None, typer.Option(help="choices-only: withhold the question.")] = None,
-    listen: Annotated[str | None, typer.Option(help="How audio is heard: audio, none.")] = None,
+    listen: options.Listen = None,
     data: options.Data = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda:0, mps, or several: cuda:0,cuda:1.")] = None,
     dtype: Annotated[str | None, typer.Option(help="float32, bfloat16, float16.")] = None,
@@ -79,7 +79,9 @@ def _configs(
             raise AkbError("a run file holds settings: model, task, protocol, ...", where=str(file))
         base = loaded
     named = base.pop("model", None)
-    models = models or ([named] if isinstance(named, str) else list(named or []))
+    models = models or ([named] if isinstance(named, str) else named or [])
+    if not isinstance(models, list):
+        raise AkbError(f"model: a name or a list of names is wanted (found {models!r})", where=str(file))
     if not models:
         raise AkbError("no model is named", fix="E.g. --model akb-tiny; see them with: akb ls models")
     told = base.get("task")
@@ -88,7 +90,9 @@ def _configs(
         raise AkbError("no task is named", fix="E.g. --task phonetic; see them with: akb ls tasks")
     for name, changes in extra.items():
         known = base.get(name)
-        base[name] = {**(known if isinstance(known, dict) else {}), **changes}
+        if known is not None and not isinstance(known, dict):
+            raise AkbError(f"{name}: names with values are wanted (found {known!r})", where=str(file))
+        base[name] = {**(known or {}), **changes}
     where = str(file) if file is not None else "akb eval"
     for model in models:
         yield parse(RunConfig, {**base, **direct, "model": model, "task": wanted}, where)
@@ -100,11 +104,10 @@ def _carry_out(
     from akb.cli.progress import watching
     from akb.evaluation import execute, plans
 
-    several = len(configs) > 1
+    if out is not None and sum(len(registry.select(config.task)) for config in configs) > 1:
+        raise AkbError("several runs cannot share one folder", where="--out", fix="Leave --out away.")
     for config in configs:
-        for number, plan in enumerate(plans(config, registry)):
-            if out is not None and (several or number > 0):
-                raise AkbError("several runs cannot share one folder", where="--out", fix="Leave --out away.")
+        for plan in plans(config, registry):
             folder = out if out is not None else registry.settings.runs / plan.folder_name
             with watching(plan, folder, quiet=quiet) as progress:
                 yield execute(plan, folder, registry.settings, cache=cache, progress=progress, fresh=fresh)

@@ -26,24 +26,26 @@ def lm_eval(
     shots: options.Shots = None,
     seed: Annotated[int, typer.Option(help="Of the option order.")] = 0,
     limit: Annotated[int | None, typer.Option("--limit", "-n", help="Only the first so many questions.")] = None,
+    listen: options.Listen = None,
     data: options.Data = None,
     set_: options.Set = None,
     include: options.Include = None,
 ) -> None:
     """Write tasks that lm-eval runs to the same log-probabilities."""
-    from akb.evaluation import RunConfig, unmanned
+    from akb.evaluation import unmanned
     from akb.tasks.export import export_lm_eval
     from akb.tasks.multiple_choice import MultipleChoice
 
     registry = options.registry(include)
     changes = options.settings(set_, shots=shots)
-    config = RunConfig(
-        model="none", task=tuple(options.split_names(task) or ["akb-open"]), protocol=protocol or "akb-v1-loglik",
-        protocol_args=changes["protocol"], task_args=changes["task"], seed=seed, limit=limit, data=data,
+    config = options.run_config(
+        "akb export lm-eval", changes, task=options.split_names(task) or ["akb-open"],
+        protocol=protocol or "akb-v1-loglik", seed=seed, limit=limit, listen=listen, data=data,
     )  # fmt: skip
     for selection in registry.select(config.task):
         plan = unmanned(config, registry, selection)
         if not isinstance(plan.task, MultipleChoice):
             raise AkbError("only multiple-choice tasks can be told to lm-eval", where=f"task {selection.task}")
-        for path in export_lm_eval(plan.task, plan.trials(), folder):
+        name = f"{selection.label}_{plan.task.asking.protocol.name}"
+        for path in export_lm_eval(plan.task, plan.trials(), folder, name):
             print(path)

@@ -10,6 +10,7 @@ import typer
 from akb.errors import AkbError
 
 if TYPE_CHECKING:
+    from akb.evaluation import RunConfig
     from akb.registry import Registry
 
 
@@ -52,6 +53,7 @@ ProtocolName = Annotated[
     typer.Option("--protocol", "-p", autocompletion=_names("protocol"), help="How to ask [default: akb-v1]."),
 ]
 Shots = Annotated[int | None, typer.Option("--shots", "-k", help="Worked examples before each question.")]
+Listen = Annotated[str | None, typer.Option(help="How audio is heard: audio, none.")]
 Data = Annotated[Path | None, typer.Option(help="The file with the questions, for tasks that need one.")]
 Set = Annotated[
     list[str] | None,
@@ -96,3 +98,13 @@ def settings(pairs: list[str] | None, *, shots: int | None = None) -> dict[str, 
     if shots is not None:
         found["protocol"]["shots"] = shots
     return found
+
+
+def run_config(where: str, changes: dict[str, dict[str, Any]], **values: Any) -> RunConfig:
+    """The settings of a run from options (None: not given) and `--set` pairs, for commands that ask nobody."""
+    from akb.evaluation import RunConfig
+    from akb.strict import parse
+
+    given = {name: value for name, value in values.items() if value is not None}
+    sets = {f"{of}_args": pairs for of, pairs in changes.items()}
+    return parse(RunConfig, {"model": "none", **sets, **given}, where)

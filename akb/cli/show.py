@@ -29,14 +29,11 @@ def show(
 ) -> None:
     """Show a question as it is asked: the rendered prompt, token ids, BOS count, continuations and key."""
     from akb.cli import tables
-    from akb.evaluation import RunConfig, unmanned
+    from akb.evaluation import unmanned
 
     registry = options.registry(include)
     changes = options.settings(set_, shots=shots)
-    config = RunConfig(
-        model=model or "none", task=(task,), protocol=protocol or "akb-v1", protocol_args=changes["protocol"],
-        model_args=changes["model"], task_args=changes["task"], seed=seed, data=data,
-    )  # fmt: skip
+    config = options.run_config("akb show", changes, model=model, task=[task], protocol=protocol, seed=seed, data=data)
     plan = unmanned(config, registry, registry.select(config.task)[0])
     question = _question(list(plan.questions()), item, task)
     adapter = registry.adapter(registry.card(model), config.model_args) if model else None

@@ -212,7 +212,7 @@ class _Orders:
     """Consistency and position bias over trials that were asked in every order."""
 
     def __init__(self) -> None:
-        self.trials = self.same = self.answers = 0
+        self.trials = self.same = self.answers = self.most = 0
         self.places: dict[int, int] = {}
 
     def add(self, trial: Trial, outcome: Outcome) -> None:
@@ -220,6 +220,7 @@ class _Orders:
             return
         self.trials += 1
         options = trial.question.options
+        self.most = max(self.most, len(options))
         chosen = [None if a.chosen is None else options[a.chosen] for a in outcome.answers]
         first = chosen[0]
         self.same += first is not None and all(c is not None and same_text(first, c) for c in chosen)
@@ -231,6 +232,5 @@ class _Orders:
     def result(self) -> Order | None:
         if not self.trials:
             return None
-        most = max(self.places, default=-1)
-        shares = tuple(self.places.get(place, 0) / self.answers for place in range(most + 1))
+        shares = tuple(self.places.get(place, 0) / self.answers for place in range(self.most))
         return Order(self.same / self.trials, shares)

@@ -199,7 +199,7 @@ def _chat_config(config: Row, before: Sequence[Message]) -> Row:
         before = before[1:]
     if before:
         shots = [
-            {"question": user.text, "choices": [reply.text], "key": 0, "system": "", "reply_start": ""}
+            {"question": user.text, "choices": [reply.text], "key": 0}
             for user, reply in zip(before[::2], before[1::2], strict=True)
         ]
         chat["num_fewshot"] = len(shots)

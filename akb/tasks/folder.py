@@ -112,6 +112,8 @@ class Folder:
 
     def names(self) -> list[str]:
         """The parts that can be named without reading the data: categories and category/subcategory."""
+        if self.file.format == "official":  # its subcategories are known to the user's file alone
+            return list(official.CATEGORIES)
         if self.taxonomy is None:
             return []
         parts = []
@@ -121,6 +123,16 @@ class Folder:
         return parts
 
 
+class Options(Strict):
+    """What `--set task.KEY=VALUE` may say.
+
+    Attributes:
+        allow_partial: take a file for AKB-2000 that is not all of it; the differences stay on the record.
+    """
+
+    allow_partial: bool = False
+
+
 class FolderTask(MultipleChoice):
     """The task that a folder describes."""
 
@@ -128,6 +140,7 @@ class FolderTask(MultipleChoice):
         super().__init__(asking)
         self.folder = folder
         self.name, self.version = folder.file.name, folder.file.version
+        self.options = parse(Options, asking.options, f"task {self.name}")
 
     @cached_property
     def _files(self) -> tuple[Path, ...]:
@@ -144,8 +157,7 @@ class FolderTask(MultipleChoice):
         read = _unique(self._located(self._files))
         if self.folder.file.format != "official":
             return read
-        allow = bool(self.asking.options.get("allow_partial", False))
-        return official.checked(list(read), str(self._files[0]), allow_partial=allow)
+        return official.checked(list(read), str(self._files[0]), allow_partial=self.options.allow_partial)
 
     def examples(self) -> Sequence[Question]:
         if self.folder.file.fewshot is None:

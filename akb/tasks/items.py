@@ -227,6 +227,9 @@ def _options(row: Mapping[str, Any], fields: Fields, where: str) -> tuple[str, .
         raise AkbError("no options: a list in 'options' or 'choices', or one column an option, is wanted", where=where)
     if not 2 <= len(found) <= MAX_OPTIONS:
         raise AkbError(f"options: 2 to {MAX_OPTIONS} are wanted, found {len(found)}", where=where)
+    for option in found:
+        if not isinstance(option, (str, int, float)):
+            raise AkbError(f"options: each must be a text (found {str(option)[:60]!r})", where=where)
     return tuple(str(option) for option in found)
 
 

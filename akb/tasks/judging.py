@@ -110,19 +110,21 @@ def _chosen(
     values = option_values(groups, rule, without)
     if not any(s.upper_bound for group in (*groups, *without) for s in group):
         return choose(question, order, values)
+    bounded = [any(s.upper_bound for s in group) for group in groups]
     known = [[s for s in group if not s.upper_bound] for group in groups]
     if not any(known):
         return Answer(Status.WRONG_FORMAT, reason="no option is among the log-probabilities that the server shows")
-    still_open = Answer(Status.WRONG_FORMAT, reason="an option outside the shown log-probabilities might be the best")
-    if any(s.upper_bound for group in without for s in group):
-        return still_open  # a bound on what is subtracted bounds nothing from above
-    sure = {place: option_values([group], rule, without[place : place + 1])[0] for place, group in enumerate(known) if group}
-    best = max(sure, key=lambda place: sure[place])
-    others = [value for place, value in enumerate(values) if place != best and not _same(question, order, place, best)]
-    if any(value >= sure[best] - TIE for value in others):
-        tied = sum(value >= sure[best] - TIE for place, value in sure.items() if len(known[place]) == len(groups[place]))
-        return choose(question, order, values) if tied == len(others) + 1 else still_open
-    return answer(question, order, best)
+    sure = [
+        option_values([group], rule, without[place : place + 1])[0] if group else -math.inf
+        for place, group in enumerate(known)
+    ]
+    best = max(range(len(sure)), key=lambda place: sure[place])
+    rivals = [place for place, value in enumerate(values) if place != best and value >= sure[best] - TIE]
+    texts = [question.options[index] for index in order]
+    subtracted = any(s.upper_bound for group in without for s in group)  # bounds the difference from below only
+    if subtracted or any(bounded[place] and not same_text(texts[place], texts[best]) for place in rivals):
+        return Answer(Status.WRONG_FORMAT, reason="an option outside the shown log-probabilities might be the best")
+    return choose(question, order, sure)
 
 
 def judge_reply(

@@ -37,7 +37,11 @@ class MultipleChoice:
         return {"name": self.name, "version": self.version}
 
     def trial(self, question: Question) -> Trial:
-        a = self.asking
+        a, many = self.asking, len(question.options)
+        if not 2 <= many <= len(ask.LABELS):
+            raise AkbError(f"options: 2 to {len(ask.LABELS)} are wanted, found {many}", where=question.id)
+        if not 0 <= question.answer < many:
+            raise AkbError(f"answer: {question.answer} is out of range for {many} options", where=question.id)
         orders = ask.orders(question, a.protocol.order, a.seed, self.name)
         return Trial(question.id, question, {"orders": orders})
 

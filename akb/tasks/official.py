@@ -26,6 +26,7 @@ COUNTS = {
     "audio quality": 196,
     "technical": 344,
 }
+CATEGORIES = tuple(name.replace(" ", "-") for name in COUNTS)  # as they are typed
 
 
 def needs_data(name: str) -> AkbError:

@@ -15,6 +15,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from pydantic import Field, field_validator, model_validator
 
 from akb.errors import AkbError
+from akb.extraction import RULES
 from akb.strict import Strict, parse
 
 Normalise = Literal["none", "tokens", "characters", "unconditional"]
@@ -31,15 +32,15 @@ def render(source: str, **values: Any) -> str:
     """A Jinja template filled in (sandboxed; an undefined name is an error)."""
     try:
         return _template(source).render(**values)
-    except jinja2.TemplateError as error:
+    except Exception as error:  # a template is a small program of the user's: it may divide by zero
         raise AkbError(f"the prompt template cannot be rendered: {error}") from None
 
 
 class Prompt(Strict):
     """How a question is put into words.
 
-    The templates are Jinja; they see `question` (empty when it is withheld), `options` (each with `label`, `text`,
-    `marked`), and in `reply` also `key` (the right option).
+    The templates are Jinja; they see `question` (empty when it is withheld), `options` (each with `label` and
+    `text`), and in `reply` also `key` (the right option).
 
     Attributes:
         system: the system message; empty for none.
@@ -107,6 +108,13 @@ class Protocol(Strict):
     def _yaml_off(cls, value: Any) -> Any:
         """YAML 1.1 reads a bare `off` as false."""
         return {False: "off", True: "on"}.get(value, value) if isinstance(value, bool) else value
+
+    @field_validator("extraction")
+    @classmethod
+    def _rule_is_known(cls, name: str) -> str:
+        if name not in RULES:
+            raise ValueError(f"no extraction rule has this name; there are {', '.join(RULES)}")
+        return name
 
     @model_validator(mode="after")
     def _consistent(self) -> Protocol:
