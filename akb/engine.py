@@ -23,6 +23,7 @@ import anyio
 import anyio.from_thread
 
 from akb.errors import AkbError
+from akb.jsonable import dumps, response_to
 from akb.records import Record
 from akb.store import Cache
 from akb.types import (
@@ -289,6 +290,10 @@ def _check_responses(adapter: Adapter, requests: Sequence[Request], responses: S
     for request, response in zip(requests, responses, strict=True):
         if not isinstance(response, Response):
             raise _broken(adapter, f"it gave a {type(response).__name__}; a Response is wanted")
+        try:
+            dumps(response_to(response))
+        except (TypeError, ValueError, AttributeError) as error:
+            raise _broken(adapter, f"its response cannot be written down: {error}") from None
         if isinstance(request, Choose) and response.scores:
             shapes = [[len(group) for group in groups] for groups in (request.continuations, response.scores)]
             if shapes[0] != shapes[1]:

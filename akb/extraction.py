@@ -40,16 +40,26 @@ _NEGATED = re.compile(
     r"(?:\bnot|n't|\brather than|\binstead of|\bunlike|\bneither|\bnor|\bexcept)\s+(?:the\s+|be\s+|an?\s+)*[\"'(]*$",
     re.I,
 )
-_HYPOTHETICAL = re.compile(r"\b(?:if|whether|why|suppose|assuming|unless)\b[^.;!?\n]*$", re.I)
+_UNCHOSEN = re.compile(
+    r"(?:\bnot|n't|\bnever|\bcannot)\s+(?:(?:choose|pick|select|go with|answer|say|think|believe|that|the|be)\s+)*$",
+    re.I,
+)
+_HYPOTHETICAL = re.compile(
+    r"\b(?:if|whether|why|suppose|assuming|unless|people|students|others|some|many)\b[^.;!?\n]*$", re.I
+)
 _WRONG = r"(?:wrong|incorrect|false|inaccurate|unlikely|impossible|ruled out|eliminated|excluded)"
-_CALLED_WRONG = re.compile(rf"(?:\b{_WRONG}|\bnot\s+(?:the\s+)?(?:correct|right|best)?|\bunlikely)\s*$", re.I)
+_CALLED_WRONG = re.compile(
+    rf"(?:\b{_WRONG}|\bnot\s+(?:the\s+)?(?:correct|right|best)?|\b(?:tempting|trick|common|usual|typical|popular|naive"
+    r"|obvious|alternative|other|another|first|initial|previous|second))\s*$",
+    re.I,
+)
 _DENIED = re.compile(
     r"\W*(?:is|are|was|were|seems?|looks?|sounds?|can|could|would|does|do)?\s*"
     rf"(?:(?:also|clearly|probably|definitely|therefore|too)\s+)?(?:n't\b|not\b(?!\s+[(\[]?[A-Z]\b)|never\b|{_WRONG}\b)",
     re.I,
 )
 _DOUBT = re.compile(
-    rf"n't\b|\b(?:not|cannot|no|never|neither|nor|or|if|whether|except|unlike|than|instead|consider|ignore|avoid|"
+    rf"n't\b|\b(?:not|cannot|no|never|neither|nor|either|or|if|whether|except|unlike|than|instead|consider|ignore|avoid|"
     rf"rules? out|eliminates?|excludes?|{_WRONG})\b",
     re.I,
 )
@@ -58,6 +68,7 @@ _REVISED = re.compile(
     r"|i (?:take that back|was wrong|made a mistake))\b",
     re.I,
 )
+_NEAR = 400  # characters around a statement that are looked at
 _LETTER = r"[(\[{\"']*\s*([A-Za-z])\s*[)\]}\"']*"
 _STATED = re.compile(
     r"(?:\b(?:answer|choice|option|solution)\b[\"']?(?:\s+(?:is|would be|must be|should be|choice|option))*\s*[:=]*\s*"
@@ -71,8 +82,13 @@ _CALLED_RIGHT = re.compile(
     r"(?<![\w'-])[(\[]?([A-Z])[)\]]?\s+(?:is|seems|would be|must be)\s+(?:(?:clearly|definitely|the|my|most|best)\s+)*"
     r"(?:correct|right|answer|accurate)\b"
 )
+_MAYBE = r"(?:(?:it|option|maybe|perhaps|possibly|also|could|might|may|be|or|and|the)\s+)*"
 _AND_ANOTHER = re.compile(  # the pronoun I is no label
-    r"\W*?(?:[,/&+]|\bor\b|\band\b)\s*(?:(?:or|and|option)\s+)*[(\[]?(?!I\s+[a-z])([A-Z])[)\]]?(?![\w'♯♭#])"
+    rf"\W*?(?:[,/&+]|\bor\b|\band\b|,?\s*\bbut\s+it\b)\s*{_MAYBE}[(\[]?(?!I\s+[a-z])([A-Z])[)\]]?(?![\w'♯♭#])"
+)
+_OR_ELSE = re.compile(rf"\W*?(?:/|\bor\b|\band\b)\s*{_MAYBE}(.*)", re.DOTALL)
+_ANSWERS = re.compile(
+    r"\s*(?:is|would be|must be|seems)\s+(?:(?:the|my|most|best)\s+)*(?:correct|right|answer|best|likely)\b"
 )
 _GOES_ON = re.compile(r"\s+(?!(?:because|since|as|for|given|due|based|and|or|but|not|which|is|are|was)\b)[a-z]")
 _LINE = re.compile(rf"^\s*{_LETTER}\s*(?:[.):\]—-]+\s*|\s+|$)(.*)$")
@@ -151,11 +167,14 @@ def _statements(text: str, options: Sequence[Option]) -> set[int]:
     """Options named by letter in a statement of the answer. The article "a" is not a letter, nor the C of "C minor"."""
     places: set[int] = set()
     for match in _STATED.finditer(text):
-        before, after, dress = text[: match.start()], text[match.end() :], match[0]
-        if _NEGATED.search(text[: match.start(1)]) or _CALLED_WRONG.search(before) or _HYPOTHETICAL.search(before):
+        before, dress = text[max(0, match.start() - _NEAR) : match.start()], match[0]
+        after = text[match.end() : match.end() + _NEAR]
+        if _NEGATED.search(before + text[match.start() : match.start(1)]) or _UNCHOSEN.search(before):
+            continue
+        if _CALLED_WRONG.search(before) or _HYPOTHETICAL.search(before):
             continue
         bracketed = re.search(r"[(\[{]\s*[A-Za-z]\W*$", dress)
-        if not bracketed and (named := _text_at(text[match.start(1) :], options)):
+        if not bracketed and (named := _text_at(text[match.start(1) : match.end() + _NEAR], options)):
             places |= named
             continue
         followed = _GOES_ON.match(after)
@@ -167,11 +186,10 @@ def _statements(text: str, options: Sequence[Option]) -> set[int]:
             continue
         places |= _with_others(match[1], after, options)
     for match in _CALLED_RIGHT.finditer(text):
-        before = text[: match.start()]
-        if not (
-            _HYPOTHETICAL.search(before) or re.search(r"\b(?:neither|nor|or|and|not)\s+(?:option\s+)?$", before, re.I)
-        ):
-            places |= _with_others(match[1], "", options)
+        before = text[max(0, match.start() - _NEAR) : match.start()]
+        if not (_HYPOTHETICAL.search(before) or re.search(r"\b(?:neither|nor|not)\s+(?:option\s+)?$", before, re.I)):
+            beside = re.search(r"(?<!\w)([A-Z])[)\]]?\s*(?:,|\bor\b|\band\b)\s*(?:option\s+)?$", before)
+            places |= _with_others(match[1], f" and {beside[1]}" if beside else "", options)
     return places
 
 
@@ -181,7 +199,15 @@ def _with_others(letter: str, after: str, options: Sequence[Option]) -> set[int]
     while (more := _AND_ANOTHER.match(after)) is not None:
         letters.append(more[1])
         after = after[more.end() :]
-    return {place for letter in letters if (place := _place_of(letter, options)) is not None}
+    places = {place for letter in letters if (place := _place_of(letter, options)) is not None}
+    return places | _or_text(after, options)
+
+
+def _or_text(after: str, options: Sequence[Option]) -> set[int]:
+    """The option whose text directly follows an "or" ("A or the second syllable")."""
+    more = _OR_ELSE.match(after)
+    rest = _plain(more[1]) if more else ""
+    return {place for place, o in enumerate(options) if rest and re.match(rf"{re.escape(_plain(o.text))}(?!\w)", rest)}
 
 
 def _text_at(text: str, options: Sequence[Option]) -> set[int]:
@@ -210,7 +236,7 @@ def _first_line(text: str, options: Sequence[Option]) -> set[int]:
     tail = _plain(rest)[len(own) :] if says_own else rest
     if _DENIED.match(tail) or not (dressed or not rest or says_own):
         return set()
-    return {place} | _labelled_elsewhere(text, tail, place, options)
+    return {place} | _labelled_elsewhere(text, tail, place, options) | _or_text(tail, options)
 
 
 def _labelled_elsewhere(text: str, tail: str, place: int, options: Sequence[Option]) -> set[int]:
@@ -223,6 +249,7 @@ def _labelled_elsewhere(text: str, tail: str, place: int, options: Sequence[Opti
         bare = rf"|(?<![\w'-]){label}(?![\w'♯♭#-])" if option.label not in "AI" else ""
         inline = re.search(rf"[(\[]{label}[)\]]|(?<![\w'-]){label}[.):](?=\s){bare}", tail.upper())
         lines = [m[1] for line in text.splitlines()[1:] if (m := re.match(_LABELLED.format(label), line))]
+        lines += [line for line in text.splitlines()[1:] if line.strip() == option.label]
         if (inline and not _NEGATED.search(tail[: inline.start()])) or any(not _DOUBT.search(line) for line in lines):
             found.add(other)
     return found
@@ -230,7 +257,8 @@ def _labelled_elsewhere(text: str, tail: str, place: int, options: Sequence[Opti
 
 def _texts(text: str, options: Sequence[Option]) -> set[int]:
     """Options whose text occurs in the reply as whole words, not within another option's text, and in a clause that
-    neither denies nor weighs it. Numbers and words such as "no" count only where the clause says nothing else."""
+    neither denies nor weighs it, and that ends with it or calls it right. Numbers and words such as "no" count only
+    where the clause says nothing else."""
     reply = re.sub(r"[ \t]+", " ", text).casefold()
     spans: list[tuple[int, int, int]] = []
     for place, option in enumerate(options):
@@ -238,19 +266,26 @@ def _texts(text: str, options: Sequence[Option]) -> set[int]:
         if wanted:
             found = re.finditer(rf"(?<![\w+−±/-])(?<!\d[.,]){wanted}(?![\w/♯♭#-])(?![.,]\d)", reply)
             spans += [(m.start(), m.end(), place) for m in found]
-    outer = [s for s in spans if not any(o[0] <= s[0] and s[1] <= o[1] and o[1] - o[0] > s[1] - s[0] for o in spans)]
+    reach, outer = 0, list[tuple[int, int, int]]()
+    for start, end, place in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if end > reach or (start, end) == outer[-1][:2]:  # else it lies within a longer one that began before
+            outer.append((start, end, place))
+            reach = end
     return {place for start, end, place in outer if _asserted(reply, start, end)}
 
 
 def _asserted(reply: str, start: int, end: int) -> bool:
     """Whether the clause around a span says it of the answer."""
-    ends = [m for m in _CLAUSE_END.finditer(reply) if m.end() <= start]
-    left = ends[-1].end() if ends else 0
-    stop = _CLAUSE_END.search(reply, end)
-    right = stop.start() if stop else len(reply)
+    first = max(0, start - _NEAR)
+    ends = list(_CLAUSE_END.finditer(reply, first, start))
+    left = ends[-1].end() if ends else first
+    stop = _CLAUSE_END.search(reply, end, end + _NEAR)
+    right = stop.start() if stop else end + _NEAR
     around = f"{reply[left:start]} | {reply[end:right]}"
-    if (stop and stop[0] == "?") or _DOUBT.search(around) or _NEGATED.search(reply[:start]):
+    if (stop and stop[0] == "?") or _DOUBT.search(around) or _NEGATED.search(reply[first:start]):
         return False
+    if reply[end:right].strip(" '\")]|") and not _ANSWERS.match(reply[end:right]):
+        return False  # something is said of the option, e.g. "the first syllable is weak"
     words = re.sub(r"[^\w\s']", " ", reply[start:end]).split()
     weak = all(word.isdigit() or word in _PLAIN_WORDS or len(word) == 1 for word in words)
     return not weak or set(re.sub(r"[^\w\s']", " ", around).split()) <= _FRAME
@@ -267,6 +302,12 @@ def _agreed(place: int, text: str, options: Sequence[Option]) -> Reading:
         if other == place or told == own:
             continue
         stated = rf"(?<!\w){label}[\s)\].:,—(\"'-]+{re.escape(told)}(?![\w♯♭#])"
+        mark = re.escape(option.label)
+        called = rf"{re.escape(own)}[\s\"'.,:]*[(\[]{mark}[)\]]|(?<!\w){mark}[)\].:]\s*{re.escape(own)}(?!\w)"
+        if option.label not in "AI":  # which may be words
+            called += rf"|(?<!\w){mark}\s+{re.escape(own)}(?!\w)"
+        if re.search(called, text, re.IGNORECASE):
+            return Reading(None, Status.WRONG_FORMAT, "the letter and the text disagree")
         if re.search(stated, text, re.IGNORECASE) and not own.startswith(told):
             return Reading(None, Status.WRONG_FORMAT, "the letter and the text disagree")
         named = rf"(?<![\w'-]){re.escape(option.label)}(?![\w'♯♭#-])(?!\s+[a-z])"

@@ -41,7 +41,14 @@ def response_from(data: dict[str, Any]) -> Response:
     fields = dict(data)
     fields["finish"] = Finish(data["finish"])
     fields["scores"] = tuple(tuple(Score(*score) for score in group) for group in data.get("scores", ()))
-    return Response(**fields)
+    response = Response(**fields)
+    for text in (response.text, response.reasoning):
+        if not isinstance(text, str | None):
+            raise ValueError(f"a text is wanted (found {text!r})")
+    for score in (score for group in response.scores for score in group):
+        if not isinstance(score.logprob, int | float):
+            raise ValueError(f"a log-probability is wanted (found {score.logprob!r})")
+    return response
 
 
 def question_from(data: dict[str, Any]) -> Question:

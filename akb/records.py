@@ -294,12 +294,15 @@ def read_manifest(folder: Path) -> Manifest:
 def _lines(path: Path) -> Iterator[tuple[str, Any]]:
     if not path.exists():
         return
-    with explained_read(path), path.open(encoding="utf-8", errors="replace") as file:
+    with explained_read(path), path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
-                yield f"{path}:{number}", json.loads(line)
+                data = json.loads(line.decode())
             except json.JSONDecodeError as error:
                 raise _damaged(f"{path}:{number}", error.msg) from None
+            except (UnicodeDecodeError, RecursionError) as error:
+                raise _damaged(f"{path}:{number}", error) from None
+            yield f"{path}:{number}", data
 
 
 @contextmanager
@@ -323,7 +326,10 @@ def read_responses(folder: Path) -> Iterator[tuple[str, int, str, Response]]:
     """(trial id, number of the request, key, response) of each line of responses.jsonl."""
     for where, data in _lines(folder / RESPONSES):
         try:
-            yield data["trial"], data["request"], data["key"], response_from(data["response"])
+            trial, number, key = data["trial"], data["request"], data["key"]
+            if not (isinstance(trial, str) and isinstance(number, int) and isinstance(key, str)):
+                raise ValueError("trial, request and key must be a text, a number and a text")
+            yield trial, number, key, response_from(data["response"])
         except (KeyError, TypeError, ValueError) as error:
             raise _damaged(where, f"{type(error).__name__} {error}") from None
 
@@ -346,18 +352,20 @@ def read_outcomes(folder: Path) -> Iterator[tuple[str, Outcome]]:
             raise _damaged(where, f"{type(error).__name__} {error}") from None
 
 
-def verify(folder: Path, manifest: Manifest) -> None:
-    """Check a finished run's files against the hashes taken when it ended.
+def verify(folder: Path, manifest: Manifest, names: Iterable[str] = (TRIALS, RESPONSES, OUTCOMES)) -> None:
+    """Check (some of) a finished run's files against the hashes taken when it ended.
 
     Raises:
         AkbError: a file is not what it was.
     """
-    for name, wanted in manifest.sha256.items():
-        if file_sha256(folder / name) != wanted:
+    for name in names:
+        if file_sha256(folder / name) != manifest.sha256.get(name, file_sha256(folder / name)):
             raise AkbError(
                 "the file is not what it was when the run ended (its hash differs)",
                 where=str(folder / name),
-                fix="Restore it from a copy, or run again into another folder.",
+                fix=f"Make it anew from the answers with: akb score {folder}"
+                if name == OUTCOMES
+                else "Restore it from a copy, or run again into another folder.",
             )
 
 

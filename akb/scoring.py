@@ -46,7 +46,9 @@ def rescore(folder: Path, changes: Mapping[str, Any] | None = None, save: Path |
     Raises:
         AkbError: the run has no responses to some question, or a rule is not known.
     """
-    run = Run.load(folder)
+    manifest = records.read_manifest(folder)
+    records.verify(folder, manifest, (records.TRIALS, records.RESPONSES))  # the outcomes are what is made here
+    run = Run(folder, manifest)
     if run.manifest.identity.get("protocol") is None and changes:
         raise AkbError("the task of this run asks in a way of its own; it has no such rule", where=str(folder))
     task = task_of(run.manifest, dict(changes or {}))

@@ -62,7 +62,8 @@ class Cache:
                 self._db.executemany("INSERT OR REPLACE INTO responses VALUES (?, ?)", rows)
                 self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # of a full disk SQLite has rolled back by itself
+                    self._db.execute("ROLLBACK")
                 raise
 
     def close(self) -> None:

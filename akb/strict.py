@@ -90,7 +90,7 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         if not isinstance(row, dict):
             raise AkbError(f"an object is wanted, found {type(row).__name__}", where=f"{path}:{number}")
         if "\\ud" in line.lower() and not _is_text(row):
-            raise AkbError("not text: half a surrogate pair (\\ud800 to \\udfff) stands alone", where=f"{path}:{number}")
+            raise AkbError("not text: half of a surrogate pair stands alone", where=f"{path}:{number}")
         yield number, row
 
 

@@ -15,7 +15,7 @@ from akb.bank import checks
 from akb.errors import AkbError
 from akb.registry import Registry
 from akb.settings import Settings
-from akb.tasks.asking import Asking
+from akb.tasks.asking import LABELS, Asking
 from akb.tasks.folder import Folder, FolderTask
 from akb.tasks.items import read_items
 from akb.tasks.judging import same_text
@@ -148,6 +148,10 @@ def _check_question(where: str, question: Question, report: Report) -> None:
     for index, option in enumerate(options):
         if not option.strip():
             report.error(where, f"options: option {index} is empty")
+        if len(options) <= len(LABELS) and option.strip() in LABELS[: len(options)]:
+            report.warning(
+                where, f"options: {option.strip()!r} is also a label; replies in words cannot tell them apart"
+            )
         for other in range(index):
             if same_text(option, options[other]):
                 report.error(where, f"options: {other} and {index} say the same ({option!r})")

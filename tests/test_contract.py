@@ -302,11 +302,11 @@ def test_the_key_of_a_request_takes_in_all_that_moves_its_answer_and_nothing_els
 # -- a model behind an API -------------------------------------------------------------------------------------
 
 
-class Busy(Exception):
+class BusyError(Exception):
     """It may pass."""
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """It will not."""
 
 
@@ -330,7 +330,7 @@ class Flaky:
         try:
             await anyio.sleep(0.002)
             self.tries[name] = self.tries.get(name, 0) + 1
-            times, error = self.faults.get(name, (0, Busy()))
+            times, error = self.faults.get(name, (0, BusyError()))
             if self.tries[name] <= times:
                 raise error
             return Response(text="A", served_model="flaky-2026")
@@ -338,7 +338,7 @@ class Flaky:
             self.under_way -= 1
 
     def classify(self, error: Exception) -> Fault:
-        if isinstance(error, Busy):
+        if isinstance(error, BusyError):
             return Fault.rate_limit("slow down", 0.001) if error.args else Fault.transient("try again")
         return Fault.fatal(f"refused: {error}")
 
@@ -354,8 +354,11 @@ class Numbered(MultipleChoice):
             yield Question(f"n{number}", f"n{number} ?", ("x", "y"), 0)
 
 
+PATIENCE = Retry(first=0.001)
+
+
 def drive(
-    folder: Path, model: Flaky, cache: Cache | None = None, retry: Retry = Retry(first=0.001)
+    folder: Path, model: Flaky, cache: Cache | None = None, retry: Retry = PATIENCE
 ) -> list[tuple[Trial, Outcome]]:
     """A run by the engine itself, with patience of milliseconds."""
     task = Numbered(Asking(PROTOCOL, PROMPT))
@@ -371,14 +374,14 @@ def drive(
 
 
 def test_transient_faults_are_tried_again_and_leave_no_trace_in_the_answers(tmp_path: Path) -> None:
-    model = Flaky({"n3": (2, Busy()), "n5": (1, Busy("told")), "n7": (5, Busy())})
+    model = Flaky({"n3": (2, BusyError()), "n5": (1, BusyError("told")), "n7": (5, BusyError())})
     outcomes = drive(tmp_path, model)
     assert [outcome.score for _, outcome in outcomes] == [1.0] * 12
     assert {name: tries for name, tries in model.tries.items() if tries > 1} == {"n3": 3, "n5": 2, "n7": 6}
 
 
 def test_a_fault_that_does_not_pass_is_recorded_as_an_error_after_its_last_try(tmp_path: Path) -> None:
-    model = Flaky({"n3": (99, Busy())})
+    model = Flaky({"n3": (99, BusyError())})
     outcomes = {trial.id: outcome for trial, outcome in drive(tmp_path, model, retry=Retry(tries=4, first=0.001))}
     assert (outcomes["n3"].status, outcomes["n3"].score, outcomes["n3"].reason) == (Status.ERROR, 0.0, "try again")
     assert model.tries["n3"] == 4
@@ -386,7 +389,7 @@ def test_a_fault_that_does_not_pass_is_recorded_as_an_error_after_its_last_try(t
 
 
 def test_a_fatal_fault_is_recorded_at_once_and_the_run_goes_on(tmp_path: Path) -> None:
-    model = Flaky({"n6": (99, Refused("bad request")), "n8": (99, Refused("too long"))})
+    model = Flaky({"n6": (99, RefusedError("bad request")), "n8": (99, RefusedError("too long"))})
     cache = Cache(tmp_path / "cache.sqlite")
     outcomes = {trial.id: outcome for trial, outcome in drive(tmp_path / "run", model, cache)}
     assert model.tries["n6"] == model.tries["n8"] == 1
@@ -399,7 +402,7 @@ def test_a_fatal_fault_is_recorded_at_once_and_the_run_goes_on(tmp_path: Path) -
 
 
 def test_a_model_that_refuses_everything_ends_the_run_instead_of_scoring_zero(tmp_path: Path) -> None:
-    model = Flaky({f"n{n}": (99, Refused("no such model")) for n in range(12)}, concurrency=1)
+    model = Flaky({f"n{n}": (99, RefusedError("no such model")) for n in range(12)}, concurrency=1)
     with pytest.raises(AkbError, match="the model cannot be asked: refused: no such model"):
         drive(tmp_path, model)
     assert sum(model.tries.values()) == Retry().hopeless

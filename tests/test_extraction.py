@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+import time
 
 import pytest
 from hypothesis import given
@@ -27,6 +28,7 @@ LEVEL = listed("-3 dB", "3 dB", "6 dB", "−6 dB")
 YES = listed("Yes", "No")
 COUNT = listed("one", "two", "three", "four")
 WORD = listed("crescendo", "staccato", "legato", "a fermata")
+WIND = listed("flute", "oboe", "violin", "bass flute")
 BIG = listed(*(f"sound {number}" for number in range(1, 11)))  # has an option I
 
 Options = tuple[Option, ...]
@@ -115,6 +117,9 @@ READABLE: list[tuple[str, Options, int]] = [
     ("No", YES, 1),
     ("Yes.", YES, 0),
     ("(B) No", YES, 1),
+    ("A bass flute.", WIND, 3),
+    ("A flute.", WIND, 0),
+    ("It is not the flute, it is the oboe.", WIND, 1),
     ("The answer is two.", COUNT, 1),
     ("Three.", COUNT, 2),
     # dressed otherwise; a careful reader understands them too
@@ -140,6 +145,24 @@ UNREADABLE: list[tuple[str, Options, Status]] = [
     ("Answer: A, B", SYLLABLE, Status.WRONG_FORMAT),
     ("Answer: A and B", SYLLABLE, Status.WRONG_FORMAT),
     ("Answer: A/B", SYLLABLE, Status.WRONG_FORMAT),
+    ("Answer: B or maybe C", SYLLABLE, Status.WRONG_FORMAT),
+    ("I believe the answer is A, but it could be B.", SYLLABLE, Status.WRONG_FORMAT),
+    ("The answer is A or the second syllable.", SYLLABLE, Status.WRONG_FORMAT),
+    ("B is correct and C is correct.", SYLLABLE, Status.WRONG_FORMAT),
+    ("A or B is correct.", SYLLABLE, Status.WRONG_FORMAT),
+    ("Either the first syllable, or B.", SYLLABLE, Status.WRONG_FORMAT),
+    ("B\n\nC", SYLLABLE, Status.WRONG_FORMAT),
+    ("A\nB\nC\nD", SYLLABLE, Status.WRONG_FORMAT),
+    ("I would not choose option B.", SYLLABLE, Status.WRONG_FORMAT),
+    ("I don't think the answer is B.", SYLLABLE, Status.WRONG_FORMAT),
+    ("Most people would answer B.", SYLLABLE, Status.WRONG_FORMAT),
+    ("A tempting answer is B, but it is C.", SYLLABLE, Status.WRONG_FORMAT),
+    ("The first syllable is weak.", SYLLABLE, Status.WRONG_FORMAT),
+    ("The answer is First syllable (B).", SYLLABLE, Status.WRONG_FORMAT),
+    ("No answer", YES, Status.WRONG_FORMAT),
+    ("Yes and no.", YES, Status.WRONG_FORMAT),
+    ("A flute or oboe", WIND, Status.WRONG_FORMAT),
+    ("B flute", WIND, Status.WRONG_FORMAT),
     ("The answer is (A) or (B).", SYLLABLE, Status.WRONG_FORMAT),
     ("The answer is either A or B.", SYLLABLE, Status.WRONG_FORMAT),
     ("A or B", SYLLABLE, Status.WRONG_FORMAT),
@@ -290,3 +313,10 @@ def test_every_option_of_the_bank_is_read_when_said_plainly_unless_it_is_also_a_
                 unread |= {reply} if reading.place is None else set()
     assert read > 4000
     assert len(unread) <= 3, unread  # one option is the word "Answer" itself
+
+
+@pytest.mark.parametrize("loop", ["the answer is B. ", "second syllable not ", "some ", "(", "A. x\n", "<think>", "*"])
+def test_a_reply_that_loops_for_thousands_of_words_is_read_in_a_moment(loop: str) -> None:
+    started = time.process_time()
+    extract(loop * 1500, SYLLABLE)
+    assert time.process_time() - started < 3

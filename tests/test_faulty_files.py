@@ -122,7 +122,7 @@ CONTENT = {
         "adapters/x.yaml", "family: x\nmodels:\n  - {name: x, adapter: hf, model: x, size: 7}\n",
         "adapters/x.yaml: models.0.size: there is no such field",
     ),
-    "a card under a taken name": ("adapters/x.yaml", CARD % ("random", "hf"), "'random' is already defined in", "akb.yaml"),
+    "a card under a taken name": ("adapters/x.yaml", CARD % ("random", "hf"), "'random' is already defined in"),
     "a protocol that is no YAML": ("tasks/protocols/x.yaml", "name: x: y", "protocols/x.yaml:1: not valid YAML"),
     "a protocol with an unknown field": (
         "tasks/protocols/x.yaml", "name: x\nask: generate\nprompt: reply-v1\nshot: 5\n",
@@ -135,9 +135,9 @@ CONTENT = {
         "tasks/protocols/x.yaml", "name: x\nask: generate\nprompt: reply-v1\nextraction: akb-9\n", "'akb-9'",
     ),
     "a prompt that does not compile": (
-        "tasks/prompts/x.yaml", "name: x\nuser: '{% if %}'\nreply: x\n", "prompts/x.yaml: user: not a valid Jinja template",
+        "tasks/prompts/x.yaml", "name: x\nuser: '{% if %}'\nreply: x\n", "prompts/x.yaml: user: not a valid Jinja",
     ),
-    "a task under a taken name": ("tasks/x/task.yaml", 'name: akb-open\nversion: "1"\n', "'akb-open' is already defined"),
+    "a task under a taken name": ("tasks/x/task.yaml", 'name: akb-open\nversion: "1"\n', "'akb-open' is already"),
 }  # fmt: skip
 
 
@@ -178,7 +178,7 @@ def test_a_prompt_that_names_what_is_not_there_is_told_before_anything_is_asked(
 def official(path: Path, **changes: int) -> Counter[str]:
     """A file with the official numbers of questions, but for the changes."""
     counts = Counter({**COUNTS, **{name.replace("_", " "): count for name, count in changes.items()}})
-    rows = []
+    rows: list[dict[str, Any]] = []
     for category, count in counts.items():
         for number in range(count):
             told = {**row(len(rows)), "id": f"{category}-{number}"}

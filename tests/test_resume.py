@@ -71,23 +71,23 @@ class Chain:
         return {"name": self.name, "version": self.version}
 
 
-def start(kind: str, folder: Path, *, pause: float = 0.0) -> Run:
-    """Run (or go on with) a toy run in `folder`/run, with its log beside it; the record alone keeps the answers."""
+def start(kind: str, folder: Path, *, cache: bool = False) -> Run:
+    """Run (or go on with) a toy run in `folder`/run, with its log beside it."""
     log = folder / "asked.log"
     if kind == "chain":
         whole: str | Task = Chain()
-        model: LocalToy | RemoteToy = RemoteToy(log, pause)
+        model: LocalToy | RemoteToy = RemoteToy(log)
     else:
-        whole, model = str(folder.parent / "questions"), TOYS[kind](log, pause)
-    parties = {"captioner": LocalToy(log, pause, model="captioner")}
-    return evaluate(model, whole, parties=parties, out=folder / "run", cache=False)
+        whole, model = str(folder.parent / "questions"), TOYS[kind](log)
+    parties = {"captioner": LocalToy(log, model="captioner")}
+    return evaluate(model, whole, parties=parties, out=folder / "run", cache=cache)
 
 
 OPENED = Record.open.__func__.__code__  # type: ignore[attr-defined]
 ADDED = Record.add.__code__
 
 
-def killed(kind: str, folder: Path, at: int, since: CodeType = OPENED) -> bool:
+def killed(kind: str, folder: Path, at: int, since: CodeType = OPENED, *, cache: bool = False) -> bool:
     """Run in a child that gets kill -9 at its `at`-th step (a Python or C call) after `since` was first called.
 
     Returns:
@@ -109,7 +109,7 @@ def killed(kind: str, folder: Path, at: int, since: CodeType = OPENED) -> bool:
 
         try:
             sys.setprofile(step)
-            start(kind, folder)
+            start(kind, folder, cache=cache)
             sys.setprofile(None)
             (folder / f"steps-{since.co_name}").write_text(str(steps), "utf-8")
         except BaseException:
@@ -295,7 +295,7 @@ def test_the_same_command_again_reads_the_finished_run_and_touches_nothing(place
 def test_another_run_cannot_take_the_folder_of_one_that_is_there(place: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(place / "local/run", tmp_path / "run")
     before = digest(folder)
+    parties = {"captioner": LocalToy(tmp_path / "log", model="captioner")}
     with pytest.raises(AkbError, match="holds another run; it differs in seed: 0 -> 1"):
-        parties = {"captioner": LocalToy(tmp_path / "log", model="captioner")}
         evaluate(LocalToy(tmp_path / "log"), str(place / "questions"), parties=parties, out=folder, seed=1)
     assert digest(folder) == before

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import pytest
 
+from akb.cli.app import main
 from akb.types import Capabilities, Choose, Fault, Request, Response, Score, request_key
 
 TESTS = Path(__file__).parent
@@ -164,12 +166,25 @@ def akb(*args: object, seconds: float = 120, **env: str) -> Done:
     )
 
 
+def akb_here(capfd: pytest.CaptureFixture[str], *args: object) -> Done:
+    """Run a command in this process, for what would import torch once more."""
+    argv, sys.argv = sys.argv, ["akb", *map(str, args)]
+    try:
+        main()
+        code = 0
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 0
+    finally:
+        sys.argv = argv
+    return Done(sys.argv, code, *capfd.readouterr())
+
+
 def complaint(done: Done, *wanted: str) -> str:
     """The one clear message of a command that failed; it must say what is wanted."""
     assert "Traceback" not in done.stdout + done.stderr, done.stderr
     assert done.returncode == 2, (done.returncode, done.stdout[-300:], done.stderr)
     assert done.stderr.startswith("akb: "), done.stderr
-    assert done.stderr.count("akb: ") == 1, done.stderr
+    assert sum(line.startswith("akb: ") for line in done.stderr.splitlines()) == 1, done.stderr
     assert "this is a fault of akb" not in done.stderr, done.stderr
     assert len(done.stderr.splitlines()) <= 3, done.stderr
     for text in wanted:

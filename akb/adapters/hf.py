@@ -50,7 +50,7 @@ class Args(Strict):
     device: str = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device_map: str | None = None
-    revision: str | None = None
+    revision: str | None = Field(default=None, coerce_numbers_to_str=True)  # a tag may look like a number
     quantize: Literal["4bit", "8bit"] | None = None
     peft: str | None = None
     batch_tokens: int | None = Field(default=None, ge=1)
@@ -110,8 +110,16 @@ class HF:
             if getattr(self.args, name) is not None:
                 told[name] = getattr(self.args, name)
         if self.args.peft is not None:
-            told["peft"] = {"name": self.args.peft, "revision": _peft_identity(self.args.peft)}
+            told["peft"] = {"name": self.args.peft, "revision": self.peft_revision}
         return told
+
+    @cached_property
+    def peft_revision(self) -> str | None:
+        """Commit of the PEFT adapter, or the hash of its folder's files; None without one."""
+        if self.args.peft is None:
+            return None
+        folder = Path(self.args.peft)
+        return snapshot.folder_identity(folder) if folder.is_dir() else snapshot.find(self.args.peft).revision
 
     @property
     def context(self) -> int | None:
@@ -177,7 +185,8 @@ class HF:
         if len(self.devices) > 1:
             from akb.adapters.workers import ask_in_parallel
 
-            yield from ask_in_parallel(self.card, self.args, self.devices, batches)
+            known = {} if self.snapshot.local else {"revision": self.snapshot.revision}  # the newest may be another
+            yield from ask_in_parallel(self.card, self.args.model_copy(update=known), self.devices, batches)
             return
         for number, batch in enumerate(batches):
             yield number, self.answer(batch)
@@ -212,7 +221,9 @@ class HF:
     def _model(self) -> Any:
         from akb.adapters import loading
 
-        return loading.model(self.snapshot, self.args, self.dtype, self.devices[0], self.where)
+        on_hub = self.args.peft is not None and not Path(self.args.peft).is_dir()
+        peft = self.peft_revision if on_hub else None
+        return loading.model(self.snapshot, self.args, self.dtype, self.devices[0], self.where, peft)
 
     @property
     def _pad(self) -> int:
@@ -276,12 +287,6 @@ def _kind(request: Request) -> object:
     if isinstance(request, Choose):
         return "choose"
     return replace(request.decoding, draw=0)
-
-
-def _peft_identity(name: str) -> str:
-    if Path(name).is_dir():
-        return snapshot.folder_identity(Path(name))
-    return snapshot.find(name).revision
 
 
 def _version(package: str) -> str:

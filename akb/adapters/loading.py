@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from akb.adapters.snapshot import TOKENIZERS, Snapshot
+from akb.adapters.snapshot import TOKENIZERS, Snapshot, silent, weights
 from akb.errors import AkbError, missing_extra
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 def _transformers(where: str) -> Any:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # that torch is missing is ours to say
     try:
         import transformers
     except ImportError:
@@ -29,7 +31,7 @@ def _explained(where: str, what: str) -> Iterator[None]:
     """Turns what transformers raises for files and settings into an AkbError; its first line says what is wrong."""
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, AttributeError, TypeError) as error:
+    except Exception as error:  # safetensors and tokenizers raise kinds of their own
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise AkbError(f"the {what} cannot be loaded: {lines[0][:300]}", where=where) from error
 
@@ -45,13 +47,15 @@ def tokenizer(snapshot: Snapshot, args: Args, where: str) -> Any:
         raise AkbError("the model has no tokenizer", where=where,
                        fix=f"One of {', '.join(TOKENIZERS)} is wanted beside its config.json.")  # fmt: skip
     with _quiet(), _explained(where, "tokenizer"):
-        return transformers.AutoTokenizer.from_pretrained(
+        loaded = transformers.AutoTokenizer.from_pretrained(
             str(snapshot.folder), trust_remote_code=args.trust_remote_code
         )
+    loaded.model_max_length = sys.maxsize  # the adapter counts tokens itself; transformers would only print a warning
+    return loaded
 
 
-def model(snapshot: Snapshot, args: Args, dtype: str, device: str, where: str) -> Any:
-    """The model, in eval mode, on its device.
+def model(snapshot: Snapshot, args: Args, dtype: str, device: str, where: str, peft: str | None = None) -> Any:
+    """The model, in eval mode, on its device; `peft` is the revision of the PEFT adapter, if that is on the hub.
 
     Raises:
         AkbError: it cannot be loaded, or the device or an extra is missing.
@@ -62,9 +66,10 @@ def model(snapshot: Snapshot, args: Args, dtype: str, device: str, where: str) -
     if args.threads is not None:
         torch.set_num_threads(args.threads)
     _check_device(device, where)
-    source = str(snapshot.folder) if snapshot.local else snapshot.name
     options: dict[str, Any] = {"dtype": getattr(torch, dtype), "trust_remote_code": args.trust_remote_code}
-    if not snapshot.local:
+    folder = weights(snapshot)  # from a folder transformers loads just this commit, and asks the hub nothing
+    source = snapshot.name if folder is None else str(folder)
+    if folder is None:
         options["revision"] = snapshot.revision
     if args.attention is not None:
         options["attn_implementation"] = args.attention
@@ -76,7 +81,7 @@ def model(snapshot: Snapshot, args: Args, dtype: str, device: str, where: str) -
     with _quiet(), _explained(where, "model"):
         loaded = transformers.AutoModelForCausalLM.from_pretrained(source, **options)
     if args.peft is not None:
-        loaded = _with_peft(loaded, args.peft, where)
+        loaded = _with_peft(loaded, args.peft, peft, where)
     if "device_map" not in options:
         loaded = _moved(loaded, device, where)
     return loaded.eval()
@@ -119,13 +124,13 @@ def _quantization(transformers: Any, quantize: str, torch: Any, dtype: str, wher
     )
 
 
-def _with_peft(loaded: Any, name: str, where: str) -> Any:
+def _with_peft(loaded: Any, name: str, revision: str | None, where: str) -> Any:
     try:
         import peft
     except ImportError:
         raise missing_extra("peft", "peft", needed_for=f"{where} with adapter {name}") from None
     with _quiet(), _explained(where, f"PEFT adapter {name}"):
-        return peft.PeftModel.from_pretrained(loaded, name)
+        return peft.PeftModel.from_pretrained(loaded, name, **({} if revision is None else {"revision": revision}))
 
 
 def end_ids(loaded: Any, tokenizer: Any) -> tuple[int, ...]:
@@ -146,7 +151,8 @@ def _quiet() -> Iterator[None]:
     hf_logging.set_verbosity_error()
     hf_logging.disable_progress_bar()
     try:
-        yield
+        with silent():
+            yield
     finally:
         logger.setLevel(level)
         if bars:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from akb.strict import read_text
 SMALL = ("*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken")
 WEIGHTS = ("*.safetensors", "*.bin", "*.safetensors.index.json")
 CODE = ("*.py",)
+FETCHED = (*SMALL, *CODE)  # code is read by whoever set trust_remote_code, and by nobody else
+COMMIT = re.compile(r"[0-9a-f]{40}")
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
 
 
@@ -97,47 +100,189 @@ def find(name: str, revision: str | None = None) -> Snapshot:
 
 
 def _from_hub(name: str, revision: str | None) -> Snapshot:
-    try:
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-    except ImportError:
-        raise missing_extra("huggingface_hub", "hf", needed_for=f"model {name}") from None
-    if revision is not None and (known := _pinned(name, revision)) is not None:
-        return Snapshot(name, known, revision, local=False)
-    try:
-        folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(SMALL)))
-    except HFValidationError:
-        raise AkbError("neither a folder nor the name of a repository (ORG/NAME)", where=f"model {name}") from None
-    except LocalEntryNotFoundError:
-        raise AkbError(
-            "the model is not on this machine, and the Hugging Face hub cannot be reached",
-            where=f"model {name}",
-            fix="Connect and try again, or give the folder of a copy: --model /path/to/model",
-        ) from None
-    except HfHubHTTPError as error:
-        gated = "; set HF_TOKEN if it is gated or private" if "401" in str(error) or "403" in str(error) else ""
-        raise AkbError(
-            f"the hub does not give it: {str(error).splitlines()[0]}{gated}", where=f"model {name}"
-        ) from None
-    except OSError as error:
-        raise AkbError(f"cannot be fetched: {error}", where=f"model {name}") from None
+    with _asking(name, revision):
+        if revision is not None and COMMIT.fullmatch(revision) and (known := _on_disk(name, revision)) is not None:
+            return Snapshot(name, known, revision, local=False)
+        from huggingface_hub import HfApi, constants, snapshot_download
+
+        gone: Exception | None = None
+        try:  # one question without retries: a hub that is not there is known at once
+            HfApi().model_info(name, revision=revision, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+        except Exception as error:
+            if not _unreachable(error):
+                raise
+            gone = error
+        try:
+            folder = Path(
+                snapshot_download(name, revision=revision, allow_patterns=list(FETCHED), local_files_only=bool(gone))
+            )
+        except OSError as error:
+            raise error if gone is None else gone from None
     return Snapshot(name, folder, folder.name, local=False)
 
 
-def _pinned(name: str, revision: str) -> Path | None:
-    """The folder of a full commit that is on this machine already; the hub need not be asked about it."""
-    from huggingface_hub import try_to_load_from_cache
+def weights(snapshot: Snapshot) -> Path | None:
+    """The folder with the model's weights in it, of just this commit; those of the hub are fetched if need be.
 
-    if not re.fullmatch(r"[0-9a-f]{40}", revision):
+    None for weights under names that transformers alone knows how to find.
+
+    Raises:
+        AkbError: they cannot be fetched, or a file is not as long as the hub says.
+    """
+    if snapshot.local:
+        return snapshot.folder
+    if "transformers_weights" in snapshot.config or (snapshot.folder / "adapter_config.json").is_file():
+        return None
+    with _asking(snapshot.name):
+        sizes = _sizes(snapshot)
+        wanted = _weight_files(snapshot.folder, sizes)
+        if any(not (snapshot.folder / file).is_file() for file in wanted):
+            from huggingface_hub import snapshot_download
+
+            snapshot_download(snapshot.name, revision=snapshot.revision, allow_patterns=wanted)
+    for file in wanted:
+        found, told = (snapshot.folder / file).stat().st_size, sizes[file]
+        if told is not None and found != told:
+            raise AkbError(
+                f"the file was cut off: it is {found} bytes long, on the hub {told}",
+                where=str(snapshot.folder / file),
+                fix="Remove it (and what it links to), and run the same again.",
+            )
+    return snapshot.folder if wanted else None
+
+
+def _weight_files(folder: Path, names: Iterable[str]) -> list[str]:
+    """Which of a commit's files hold the weights that transformers would choose; none: it is not told by names."""
+    for whole in ("model.safetensors", "pytorch_model.bin"):
+        if whole in names:
+            return [whole]
+        if (folder / f"{whole}.index.json").is_file():
+            parts = _json(folder / f"{whole}.index.json").get("weight_map")
+            found = sorted(set(parts.values())) if isinstance(parts, dict) else []
+            return found if set(found) <= set(names) else []
+    return []
+
+
+def _sizes(snapshot: Snapshot) -> dict[str, int | None]:
+    """The files of a commit, with their length where the hub has told it."""
+    from huggingface_hub import HfApi
+
+    if (listed := _listing(snapshot.name, snapshot.revision)) is not None:
+        return dict(listed)
+    on_disk = [str(f.relative_to(snapshot.folder)) for f in snapshot.folder.rglob("*") if f.is_file()]
+    if _weight_files(snapshot.folder, on_disk):
+        return dict.fromkeys(on_disk)
+    info = HfApi().model_info(snapshot.name, revision=snapshot.revision, files_metadata=True)
+    return {file.rfilename: file.size for file in info.siblings or ()}
+
+
+def _listing(name: str, commit: str) -> dict[str, int] | None:
+    """The files of a commit as the hub once listed them; None if that is not remembered here."""
+    try:
+        from huggingface_hub import get_cached_repo_tree
+        from huggingface_hub.errors import CachedRepoTreeNotFoundError
+    except ImportError:  # before 2.0
         return None
     try:
-        config = try_to_load_from_cache(name, "config.json", revision=revision)
-    except ValueError:  # not the name of a repository
+        return {file.path: file.size for file in get_cached_repo_tree(name, revision=commit)}
+    except CachedRepoTreeNotFoundError:
         return None
-    if not isinstance(config, str):
+
+
+def _on_disk(name: str, commit: str) -> Path | None:
+    """The folder of a commit whose small files are all on this machine; the hub need not be asked about it.
+
+    All: without tokenizer_config.json, say, a chat model would be taken for one without a template.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    if _listing(name, commit) is None:
         return None
-    folder = Path(config).parent
-    return folder if any((folder / tokenizer).is_file() for tokenizer in TOKENIZERS) else None
+    try:
+        return Path(snapshot_download(name, revision=commit, allow_patterns=list(FETCHED), local_files_only=True))
+    except LocalEntryNotFoundError:
+        return None
+
+
+def _unreachable(error: Exception) -> bool:
+    """Whether an error says that the hub is out of reach (or out of order), and nothing about the model."""
+    from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled
+
+    if isinstance(error, HfHubHTTPError):
+        return bool(error.response.status_code == 429 or error.response.status_code >= 500)
+    return isinstance(error, HTTPError | OfflineModeIsEnabled)
+
+
+@contextmanager
+def _asking(name: str, revision: str | None = None) -> Iterator[None]:
+    """Ask the hub without its warnings and bars on the terminal; what it refuses is an AkbError that says why."""
+    where = f"model {name}"
+    try:
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError, LocalEntryNotFoundError
+    except ImportError:
+        raise missing_extra("huggingface_hub", "hf", needed_for=where) from None
+    try:
+        with silent():
+            yield
+    except HFValidationError:
+        raise AkbError("neither a folder nor the name of a repository (ORG/NAME)", where=where) from None
+    except (HTTPError, LocalEntryNotFoundError, ConnectionError) as error:
+        cause = error if isinstance(error, HfHubHTTPError) else error.__cause__
+        if isinstance(cause, HfHubHTTPError) and not _unreachable(cause):
+            raise _refused(cause, where, revision) from None
+        told = f" (HTTP {cause.response.status_code})" if isinstance(cause, HfHubHTTPError) else ""
+        raise AkbError(
+            f"the model is not (wholly) on this machine, and the Hugging Face hub cannot be reached{told}",
+            where=where,
+            fix="Connect and try again, or give the folder of a copy: --model /path/to/model",
+        ) from None
+    except OSError as error:
+        raise AkbError(f"cannot be fetched: {str(error).splitlines()[0]}", where=where) from None
+    except (ValueError, TypeError, KeyError) as error:
+        raise AkbError(
+            f"what answers in place of the hub cannot be understood: {type(error).__name__}: {error}",
+            where=where,
+            fix="A proxy or a login page may be in between; HF_ENDPOINT names the hub.",
+        ) from None
+
+
+def _refused(error: Any, where: str, revision: str | None) -> AkbError:
+    from huggingface_hub.errors import GatedRepoError, RevisionNotFoundError
+
+    status = f"(HTTP {error.response.status_code})"
+    if isinstance(error, RevisionNotFoundError):
+        return AkbError(f"the repository has no revision {revision!r} {status}", where=where)
+    if isinstance(error, GatedRepoError):
+        fix = "Ask for access on its page at the hub, then set HF_TOKEN to a token of your account."
+        return AkbError(f"the repository is gated {status}", where=where, fix=fix)
+    if error.response.status_code in (401, 403):
+        fix = "Check the name; for a private or gated one set HF_TOKEN to a token that may read it."
+        return AkbError(f"there is no such repository, or it may not be read {status}", where=where, fix=fix)
+    if error.response.status_code == 404:
+        fix = "Check the name (ORG/NAME); for a private one set HF_TOKEN to a token that may read it."
+        return AkbError(f"the hub has no such repository {status}", where=where, fix=fix)
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return AkbError(f"the hub does not give it {status}: {lines[0][:200]}", where=where)
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Keep the hub's warnings (of each retry) and bars off the terminal; bars that the user's settings demand stay."""
+    from huggingface_hub import constants
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars, logging
+
+    level = logging.get_verbosity()
+    bars = constants.HF_HUB_DISABLE_PROGRESS_BARS is None and not are_progress_bars_disabled()
+    logging.set_verbosity_error()
+    if bars:
+        disable_progress_bars()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            enable_progress_bars()
 
 
 def folder_identity(folder: Path, patterns: Iterable[str] = (*SMALL, *WEIGHTS, *CODE)) -> str:

@@ -77,7 +77,7 @@ def _octave(note: Note) -> int:
 
 
 def _note(text: str) -> Note:
-    match = NOTE_PATTERN.fullmatch(text.strip().replace("♯", "#").replace("♭", "b"))
+    match = NOTE_PATTERN.fullmatch(text.strip().removesuffix(" natural").replace("♯", "#").replace("♭", "b"))
     if match is None:
         raise ValueError(f"not a note: {text!r}")
     letter, accidentals, octave = match.groups()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import tempfile
 import traceback
+from typing import NoReturn
 
 import typer
 
@@ -33,7 +35,10 @@ app.add_typer(export.app, name="export")
 def main() -> None:
     """Run the command line; every error that a user can cause is one clear message and exit code 2."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # while what it raises can still be told
     except AkbError as error:
         print(f"akb: {error}", file=sys.stderr)
         sys.exit(EXIT_ERROR)
@@ -43,12 +48,27 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output went away, e.g. `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_ERROR)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            _fault(error)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print("akb: the output cannot be written: the disk is full\n  What was answered is kept.", file=sys.stderr)
+        sys.exit(EXIT_ERROR)
     except Exception as error:
+        _fault(error)
+
+
+def _fault(error: Exception) -> NoReturn:
+    """Tell of what should not happen, and keep the details out of the user's way."""
+    try:
         with tempfile.NamedTemporaryFile("w", prefix="akb-error-", suffix=".txt", delete=False) as file:
             traceback.print_exc(file=file)
-        print(
-            f"akb: this is a fault of akb or of a plugin: {type(error).__name__}: {error}\n"
-            f"  What was answered is kept. The details, for a bug report: {file.name}",
-            file=sys.stderr,
-        )
-        sys.exit(EXIT_ERROR)
+        details = f" The details, for a bug report: {file.name}"
+    except OSError:  # no room for them
+        details = ""
+    print(
+        f"akb: this is a fault of akb or of a plugin: {type(error).__name__}: {error}\n"
+        f"  What was answered is kept.{details}",
+        file=sys.stderr,
+    )
+    sys.exit(EXIT_ERROR)

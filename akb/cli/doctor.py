@@ -86,8 +86,10 @@ def _devices() -> list[tuple[str, str]]:
     cores = f"{os.cpu_count()} cores"
     if not _there("torch"):
         return [("cpu", cores), ("cuda, mps", "torch is not installed")]
-    import torch
-
+    try:
+        import torch
+    except Exception as error:  # installed and broken, e.g. a library of CUDA is missing
+        return [("cpu", cores), ("cuda, mps", f"torch cannot be imported: {error}")]
     found = [("cpu", f"{cores}, {torch.get_num_threads()} torch threads")]
     for number in range(torch.cuda.device_count()):
         memory = torch.cuda.get_device_properties(number).total_memory / 2**30

@@ -26,7 +26,7 @@ ANSWER, TEXT, PROMPT = 1.0, 0.5, 0.1
 
 READING = {"spelling": 0.30, "pronunciation": 0.30, "choice": 0.10, "statement": 0.15, "ask": 0.15}
 MAIN = {"spelling": 0.06, "pronunciation": 0.10, "choice": 0.09, "statement": 0.16, "ask": 0.55, "fact": 0.04}
-READING_SHARE = 0.12  # of the documents, at the start
+READING_SHARE = 0.12
 SKILLS = {
     "rhyme": 0.26, "first-sound": 0.13, "vowel": 0.18, "syllables": 0.09, "ending-sound": 0.06,
     "nyquist": 0.07, "sampling-rate": 0.06, "octave-up": 0.075, "octave-down": 0.075,
@@ -203,11 +203,11 @@ MAKE = {
 }  # fmt: skip
 
 
-def documents(count: int, seed: int = SEED) -> Iterator[Document]:
-    """The first `count` documents of the corpus of that length."""
+def documents(count: int, seed: int = SEED, reading: float = READING_SHARE) -> Iterator[Document]:
+    """The corpus of `count` documents that `seed` gives, of which a share `reading` at the start practises reading."""
     rng = Random(seed)
     for number in range(count):
-        mixture = READING if number < READING_SHARE * count else MAIN
+        mixture = READING if number < reading * count else MAIN
         yield MAKE[rng.choices(list(mixture), list(mixture.values()))[0]](rng)
 
 

@@ -2,10 +2,10 @@
 
     python -m akb.lab.train --out adapters/akb-tiny
 
-One pass over the corpus: rows of 256 bytes packed from documents, then rows of 1,024, so that long prompts are not
-foreign. The same settings give the same weights on the same kind of processor with the same torch; elsewhere the
-last bits of the arithmetic differ and so do the weights. The corpus and the tokenizer are the same everywhere
-(lab.json has the corpus's hash).
+One pass over the corpus, packed from documents into rows: nearly all in rows of 256 bytes, then a second stage in
+rows of 1,024 and 2,048, without which the model is lost beyond the length that it was trained on. The same settings
+give the same weights on the same kind of processor with the same torch; elsewhere the last bits of the arithmetic
+differ and so do the weights. The corpus and the tokenizer are the same everywhere (lab.json has the corpus's hash).
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from akb.lab.corpus import BOS, END, PAD, SEED, Document, digest, documents
+from akb.lab.corpus import BOS, END, PAD, READING_SHARE, SEED, Document, digest, documents
 from akb.lab.tokenizer import CONTEXT, build
 
 if TYPE_CHECKING:
@@ -28,19 +29,41 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Every choice of the run. Lengths in tokens (bytes), `peak` is the learning rate after the warm-up."""
+class Stage:
+    """A part of the training, with documents, optimizers and a learning-rate schedule of its own.
 
-    documents: int = 110_000
+    Attributes:
+        documents: how many, from `seed`; the first `reading` of them (a share) practise reading.
+        rows: (tokens a row, share of the steps), in the order in which they come.
+        peak: the learning rate after the warm-up; from there it falls to zero.
+    """
+
+    documents: int
+    seed: int
+    reading: float
+    rows: tuple[tuple[int, float], ...]
+    peak: float
+
+    def corpus(self) -> list[Document]:
+        return list(documents(self.documents, self.seed, self.reading))
+
+
+STAGES = (
+    Stage(110_000, SEED, READING_SHARE, ((256, 0.96), (1024, 0.04)), 4e-3),
+    Stage(20_000, SEED + 1, 0.0, ((1024, 0.75), (2048, 0.25)), 1.5e-3),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every choice of the run. A token is a byte."""
+
+    stages: tuple[Stage, ...] = STAGES
     width: int = 192
     layers: int = 6
     heads: int = 3
     inner: int = 512
     batch_tokens: int = 4096
-    row: int = 256
-    long_row: int = 1024
-    long_share: float = 0.04
-    peak: float = 4e-3
     warm_up: float = 0.02
     weight_decay: float = 0.05
     seed: int = SEED
@@ -79,13 +102,14 @@ def encode(stream: list[Document], tokenizer: PreTrainedTokenizerBase) -> tuple[
 
 
 def batches(
-    ids: torch.Tensor, weights: torch.Tensor, settings: Settings
+    ids: torch.Tensor, weights: torch.Tensor, rows: tuple[tuple[int, float], ...], batch_tokens: int
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Slices of `batch_tokens` in the corpus's order, as rows of `row` and at the end of `long_row`."""
-    steps = len(ids) // settings.batch_tokens
+    """Slices of `batch_tokens` in the corpus's order, cut into rows; what is left over at the end is dropped."""
+    steps = len(ids) // batch_tokens
+    ends = [share * steps for share in accumulate(share for _, share in rows)]
     for step in range(steps):
-        row = settings.row if step < steps * (1 - settings.long_share) else settings.long_row
-        part = slice(step * settings.batch_tokens, (step + 1) * settings.batch_tokens)
+        row = next((length for (length, _), end in zip(rows, ends, strict=True) if step < end), rows[-1][0])
+        part = slice(step * batch_tokens, (step + 1) * batch_tokens)
         yield ids[part].long().view(-1, row), weights[part].view(-1, row)
 
 
@@ -96,14 +120,14 @@ def optimizers(model: LlamaForCausalLM, settings: Settings) -> list[torch.optim.
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
     return [
-        torch.optim.Muon(matrices, settings.peak, settings.weight_decay, adjust_lr_fn="match_rms_adamw"),
-        torch.optim.AdamW(others, settings.peak, betas=(0.9, 0.95), weight_decay=0.0),
+        torch.optim.Muon(matrices, weight_decay=settings.weight_decay, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, betas=(0.9, 0.95), weight_decay=0.0),
     ]
 
 
-def rate(progress: float, settings: Settings) -> float:
+def rate(progress: float, peak: float, warm_up: float) -> float:
     """The learning rate at `progress` in 0..1: a short rise, then a straight line to zero."""
-    return settings.peak * min(progress / settings.warm_up, (1 - progress) / (1 - settings.warm_up))
+    return peak * min(progress / warm_up, (1 - progress) / (1 - warm_up))
 
 
 def loss_of(model: LlamaForCausalLM, ids: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -118,26 +142,20 @@ def loss_of(model: LlamaForCausalLM, ids: torch.Tensor, weights: torch.Tensor) -
     return (losses * wanted).sum() / wanted.sum()
 
 
-def train(settings: Settings) -> tuple[LlamaForCausalLM, PreTrainedTokenizerBase, dict[str, object]]:
-    """The trained model, its tokenizer, and what lab.json says of the run."""
+def run_stage(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, stage: Stage, settings: Settings
+) -> dict[str, float]:
+    """Train `model` on one stage, in place. Returns what lab.json says of it."""
     import torch
 
-    torch.set_num_threads(1)
-    torch.manual_seed(settings.seed)
-    torch.use_deterministic_algorithms(True)
-    tokenizer = build()
-    model = new_model(settings, tokenizer)
-    corpus = list(documents(settings.documents, settings.seed))
-    ids, weights = encode(corpus, tokenizer)
+    ids, weights = encode(stage.corpus(), tokenizer)
     steps = len(ids) // settings.batch_tokens
-    parameters = sum(p.numel() for p in model.parameters())
-    print(f"{len(corpus)} documents, {len(ids)} tokens, {steps} steps, {parameters} parameters", flush=True)
     optims = optimizers(model, settings)
     start, average = time.monotonic(), 0.0
-    for step, (row_ids, row_weights) in enumerate(batches(ids, weights, settings)):
+    for step, (row_ids, row_weights) in enumerate(batches(ids, weights, stage.rows, settings.batch_tokens)):
         for optim in optims:
             for group in optim.param_groups:
-                group["lr"] = rate((step + 1) / (steps + 1), settings)
+                group["lr"] = rate((step + 1) / (steps + 1), stage.peak, settings.warm_up)
         loss = loss_of(model, row_ids, row_weights)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -147,18 +165,45 @@ def train(settings: Settings) -> tuple[LlamaForCausalLM, PreTrainedTokenizerBase
         average = loss.item() if step == 0 else 0.98 * average + 0.02 * loss.item()
         if step % 50 == 0 or step + 1 == steps:
             print(f"step {step}/{steps} loss {average:.4f} {time.monotonic() - start:.0f} s", flush=True)
-    about: dict[str, object] = {
+    with torch.no_grad():  # as if saved and loaded, so that a stage can be run again from a saved model
+        for parameter in model.parameters():
+            parameter.copy_(parameter.to(torch.bfloat16))
+    return {"tokens": len(ids), "final_loss": round(average, 4), "seconds": round(time.monotonic() - start)}
+
+
+def prepare(settings: Settings) -> None:
+    """One thread and a seed: a sum in another order is another number."""
+    import torch
+
+    torch.set_num_threads(1)
+    torch.manual_seed(settings.seed)
+    torch.use_deterministic_algorithms(True)
+
+
+def describe(settings: Settings, stages: list[dict[str, float]], parameters: int) -> dict[str, object]:
+    """What lab.json says of a run."""
+    import torch
+
+    return {
         "about": "akb-tiny: made and trained by akb.lab for tests; it says nothing about models that people use",
         "settings": asdict(settings),
-        "corpus_sha256": digest(corpus),
-        "tokens": len(ids),
+        "corpus_sha256": digest(document for stage in settings.stages for document in stage.corpus()),
+        "stages": stages,
         "parameters": parameters,
-        "final_loss": round(average, 4),
-        "seconds": round(time.monotonic() - start),
         "torch": torch.__version__,
         "canary": "akb lab canary 0c9a4d7e-52b1-4f0e-9a6d-6b1f3e8d2c75: made for tests, of no use as training text",
     }
-    return model.eval(), tokenizer, about
+
+
+def train(settings: Settings) -> tuple[LlamaForCausalLM, PreTrainedTokenizerBase, dict[str, object]]:
+    """The trained model, its tokenizer, and what lab.json says of the run."""
+    prepare(settings)
+    tokenizer = build()
+    model = new_model(settings, tokenizer)
+    parameters = sum(p.numel() for p in model.parameters())
+    print(f"{parameters} parameters", flush=True)
+    stages = [run_stage(model, tokenizer, stage, settings) for stage in settings.stages]
+    return model.eval(), tokenizer, describe(settings, stages, parameters)
 
 
 def save(out: Path, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, about: dict[str, object]) -> None:
@@ -179,11 +224,7 @@ def save(out: Path, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase,
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train akb-tiny from nothing.")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--documents", type=int, default=Settings.documents, help="length of the corpus")
-    arguments = parser.parse_args()
-    model, tokenizer, about = train(Settings(documents=arguments.documents))
-    save(arguments.out, model, tokenizer, about)
-    print(f"saved to {arguments.out}")
+    save(parser.parse_args().out, *train(Settings()))
 
 
 if __name__ == "__main__":

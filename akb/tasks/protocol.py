@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import jinja2
 from jinja2.sandbox import SandboxedEnvironment
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, NonNegativeInt, field_validator, model_validator
 
 from akb.errors import AkbError
 from akb.extraction import RULES
@@ -97,7 +97,7 @@ class Protocol(Strict):
     spellings: tuple[str, ...] = (" {label}",)
     normalise: Normalise = "none"
     unconditional: bool = False
-    thinking: Literal["off", "on"] | int = "off"
+    thinking: Literal["off", "on"] | NonNegativeInt = "off"
     max_tokens: int = Field(default=256, ge=1)
     temperature: float = Field(default=0.0, ge=0.0, le=2.0)
     top_p: float = Field(default=1.0, gt=0.0, le=1.0)
@@ -130,7 +130,6 @@ class Protocol(Strict):
         """This protocol with some fields changed, under a name that says so."""
         if not changes:
             return self
-        data = self.model_dump() | changes
-        told = ",".join(f"{key}={value}" for key, value in sorted(changes.items()))
-        data["name"] = f"{self.name}+{told}"
-        return parse(Protocol, data, f"protocol {self.name}")
+        changed = parse(Protocol, self.model_dump() | changes, f"protocol {self.name}")
+        told = ",".join(f"{key}={getattr(changed, key)}" for key in sorted(changes))
+        return changed.model_copy(update={"name": f"{self.name}+{told}"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,16 @@ import torch
 
 from akb.lab.corpus import ANSWER, documents
 from akb.lab.tokenizer import build
-from akb.lab.train import Settings, batches, encode, rate, save, train
+from akb.lab.train import Settings, Stage, batches, encode, rate, run_stage, save, train
 
+ROWS = ((64, 0.8), (128, 0.2))
 SMALL = Settings(
-    documents=60, width=64, layers=1, heads=1, inner=64, batch_tokens=256, row=64, long_row=128, long_share=0.2
+    stages=(Stage(40, 1, 0.5, ((64, 1.0),), 4e-3), Stage(20, 2, 0.0, ROWS, 1e-3)),
+    width=64,
+    layers=1,
+    heads=1,
+    inner=64,
+    batch_tokens=256,
 )
 
 
@@ -64,13 +71,25 @@ def test_every_token_has_the_weight_of_its_piece() -> None:
 
 def test_rows_are_short_first_and_long_at_the_end_and_nothing_is_read_twice() -> None:
     ids = torch.arange(256 * 10 + 7, dtype=torch.int16)
-    rows = [row for row, _ in batches(ids, torch.ones(len(ids)), SMALL)]
+    rows = [row for row, _ in batches(ids, torch.ones(len(ids)), ROWS, 256)]
     assert [row.shape[1] for row in rows] == [64] * 8 + [128] * 2
     assert torch.equal(torch.cat([row.flatten() for row in rows]), ids[: 256 * 10].long())
 
 
 def test_the_learning_rate_rises_and_then_falls_to_nothing() -> None:
-    settings = Settings()
-    assert rate(settings.warm_up, settings) == pytest.approx(settings.peak)
-    assert rate(settings.warm_up / 2, settings) == pytest.approx(settings.peak / 2)
-    assert rate(1.0, settings) == 0.0
+    assert rate(0.02, peak=4e-3, warm_up=0.02) == pytest.approx(4e-3)
+    assert rate(0.01, peak=4e-3, warm_up=0.02) == pytest.approx(2e-3)
+    assert rate(1.0, peak=4e-3, warm_up=0.02) == 0.0
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_stage_can_be_run_again_from_the_saved_model(tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    whole, tokenizer, about = train(SMALL)
+    part, _, _ = train(replace(SMALL, stages=SMALL.stages[:1]))
+    save(tmp_path, part, tokenizer, about)
+    loaded = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32, attn_implementation="eager").train()
+    run_stage(loaded, tokenizer, SMALL.stages[1], SMALL)
+    for (name, a), (_, b) in zip(whole.named_parameters(), loaded.named_parameters(), strict=True):
+        assert torch.equal(a, b), name

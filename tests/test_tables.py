@@ -1,0 +1,90 @@
+"""What a run's table tells its reader."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import akb
+from akb.cli.tables import as_text, comparisons, percent
+
+
+def run(
+    tmp_path: Path, model: str = "first", task: str = "phonetic", protocol: str = "akb-v1-loglik", **more: Any
+) -> akb.Run:
+    name = f"{model}-{task}-{protocol}-{len(list(tmp_path.iterdir()))}".replace("/", "-")
+    return akb.evaluate(model, task, protocol=protocol, cache=False, out=tmp_path / name, **more)
+
+
+def test_every_row_has_its_interval_chance_share_not_readable_and_the_baselines_beside_it(tmp_path: Path) -> None:
+    found = run(tmp_path, "random")
+    text = found.table()
+    lines = text.splitlines()
+    assert lines[0] == "random on akb-open/phonetic, akb-v1-loglik"
+    heading = text[: text.index("\nall")]
+    for word in ("n", "acc", "95 %", "interval", "chance", "not", "readable", "first", "longest"):
+        assert re.search(rf"\b{word}\b" if word[-1].isalpha() and word != "acc" else word, heading), word
+    start = next(number for number, line in enumerate(lines) if line.startswith("all "))
+    for line, row in zip(lines[start:], found.summary.rows, strict=False):
+        assert line.strip().startswith(f"{row.name} ")
+        shown = [float(number) for number in re.findall(r"\d+(?:\.\d+)?", line.strip().removeprefix(row.name))]
+        shares = (row.accuracy, row.low, row.high, row.chance, row.not_ok, row.first, row.longest)
+        assert shown == pytest.approx([row.n, *(round(100 * share, 1) for share in shares)], abs=0.051)
+    assert "not readable counts as wrong" in text
+    assert f"record: {found.path}" in text
+
+
+def test_the_baselines_beside_a_score_are_what_the_baselines_themselves_get(tmp_path: Path) -> None:
+    rows = run(tmp_path, "random").summary.rows
+    first, longest = run(tmp_path, "first").summary.rows, run(tmp_path, "longest").summary.rows
+    assert [row.first for row in rows] == pytest.approx([row.accuracy for row in first])
+    # of several longest options the baseline takes the first shown; the column draws among them
+    assert rows[0].longest == pytest.approx(longest[0].accuracy, abs=0.2)
+    assert len({(row.name, row.n, row.chance) for table in (rows, first, longest) for row in table}) == len(rows)
+
+
+def test_other_rules_and_orders_are_told_below_the_table(tmp_path: Path) -> None:
+    cloze = run(tmp_path, protocol="akb-v1-cloze").table()
+    assert re.search(r"by other rules: none [\d.]+, tokens [\d.]+, characters [\d.]+, unconditional [\d.]+", cloze)
+    cyclic = run(tmp_path, protocol="akb-v1-cyclic").table()
+    assert "same option in every order: 0.0; chosen by place: 100.0, 0.0, 0.0, 0.0" in cyclic
+
+
+def test_notes_say_what_a_reader_must_know(tmp_path: Path) -> None:
+    found = run(tmp_path, limit=5, control="choices-only").table()
+    assert "note: the first 5 questions alone" in found
+    assert "note: control: the questions were withheld" in found
+
+
+def test_runs_of_different_protocols_or_tasks_never_share_a_table(tmp_path: Path) -> None:
+    same = [run(tmp_path, model) for model in ("first", "longest", "random")]
+    others = [run(tmp_path, protocol="akb-v1"), run(tmp_path, task="phonetic/rhyme"),
+              run(tmp_path, protocol_args={"shots": 1})]  # fmt: skip
+    tables = [as_text(table) for table in comparisons([*same, *others])]
+    assert len(tables) == 1
+    lines = tables[0].splitlines()
+    assert lines[0] == "akb-open/phonetic, akb-v1-loglik"
+    rows = [line.split() for line in lines[1:]]
+    ranked = [(row[0], float(row[1])) for row in rows if row and row[0] in ("first", "longest", "random")]
+    assert {name for name, _ in ranked} == {"first", "longest", "random"}
+    assert [value for _, value in ranked] == sorted((value for _, value in ranked), reverse=True)
+
+
+def test_shares_are_shown_with_one_decimal_and_none_as_a_dash() -> None:
+    assert [percent(value) for value in (0.0, 1.0, 0.8070, 1 / 3, None)] == ["0.0", "100.0", "80.7", "33.3", "-"]
+
+
+def test_a_data_frame_has_a_row_a_question_and_the_tables_accuracy(tmp_path: Path) -> None:
+    pytest.importorskip("pandas")
+    found = run(tmp_path, protocol="akb-v1-cloze")
+    frame = found.to_dataframe()
+    assert len(frame) == found.summary.rows[0].n
+    assert float(frame["score"].mean()) == pytest.approx(found.accuracy)
+    by_part = frame.groupby("subcategory")["score"].mean()
+    for row in found.summary.rows:
+        if row.level == "subcategory":
+            assert float(by_part[row.name]) == pytest.approx(row.accuracy)
+    assert {"score_none", "score_tokens", "score_characters", "score_unconditional"} <= set(frame)
