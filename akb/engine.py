@@ -24,7 +24,7 @@ import anyio.from_thread
 
 from akb.errors import AkbError
 from akb.jsonable import dumps, response_to
-from akb.records import Record
+from akb.records import Record, Recorded
 from akb.store import Cache
 from akb.types import (
     Adapter,
@@ -96,12 +96,20 @@ class Silent:
 
 @dataclass
 class _Ask:
-    """One request of one trial."""
+    """One request of one trial.
+
+    Attributes:
+        trial: place of its trial in the window.
+        number: its own place among the trial's requests.
+        cached: its response came from the cache, in this run or before it was interrupted.
+    """
 
     trial: int
     number: int
     request: Request
     key: str
+    answered: bool = False
+    cached: bool = False
 
 
 @dataclass
@@ -192,50 +200,60 @@ class _Window:
     def _ask(self, party: str, asks: Sequence[_Ask]) -> None:
         adapter = self.engine.adapter(party)
         _check_capabilities(party, adapter, asks)
-        missing = self._recall(asks)
+        self._recall(asks)
+        self._look_up([ask for ask in asks if not ask.answered])
+        missing = [ask for ask in asks if not ask.answered]
         if not missing:
             return
         if isinstance(adapter, LocalAdapter):
-            self._ask_local(adapter, asks, missing)
+            self._ask_local(adapter, asks)
         elif isinstance(adapter, RemoteAdapter):
-            remote = _Remote(adapter, self.engine.retry, self._deliver, succeeded=self.engine.answers > 0)
-            remote.run([ask for ask in asks if id(ask) in missing])
+            _Remote(adapter, self.engine.retry, self._deliver, succeeded=self.engine.answers > 0).run(missing)
         else:
             raise AkbError(f"{type(adapter).__name__} is neither a LocalAdapter nor a RemoteAdapter")
 
-    def _recall(self, asks: Sequence[_Ask]) -> set[int]:
-        """Take what the record and the cache know; returns which asks (by id) are still to be asked."""
-        record, missing, recalled = self.engine.record, list[_Ask](), list[tuple[_Ask, Response]]()
+    def _recall(self, asks: Sequence[_Ask]) -> None:
+        """Take what the record knows. Recorded errors are asked again."""
+        recalled = []
         for ask in asks:
             trial = self.trials[ask.trial].id
-            key, response = record.responses.get((trial, ask.number), ("", None))
-            if response is None or response.finish == Finish.ERROR:
-                missing.append(ask)
-            elif key != ask.key:
+            line = self.engine.record.responses.get((trial, ask.number))
+            if line is None or line.response.finish == Finish.ERROR:
+                continue
+            if line.key != ask.key:
                 raise AkbError(
                     f"question {trial} was asked in another way when this run was started",
-                    where=str(record.folder),
+                    where=str(self.engine.record.folder),
                     fix="The task or a plugin changed since. Start a new run with --out.",
                 )
-            else:
-                recalled.append((ask, response))
+            ask.cached = line.cached
+            recalled.append((ask, line.response))
         self.engine.progress.asked(len(recalled), from_record=True)
         for ask, response in recalled:
             self._settle(ask, response)
-        if self.engine.cache is not None and missing:
-            known = self.engine.cache.get([ask.key for ask in missing])
-            hits = [(ask, known[ask.key]) for ask in missing if ask.key in known]
-            if hits:
-                self._deliver(hits, keep=False)
-            missing = [ask for ask in missing if ask.key not in known]
-        return {id(ask) for ask in missing}
 
-    def _ask_local(self, adapter: LocalAdapter, asks: Sequence[_Ask], missing: set[int]) -> None:
+    def _look_up(self, asks: Sequence[_Ask]) -> None:
+        """Take what the cache knows, and write it down as that."""
+        if self.engine.cache is None or not asks:
+            return
+        known = self.engine.cache.get([ask.key for ask in asks])
+        hits = [(ask, known[ask.key]) for ask in asks if ask.key in known]
+        for ask, _ in hits:
+            ask.cached = True
+        if hits:
+            self._deliver(hits)
+
+    def _ask_local(self, adapter: LocalAdapter, asks: Sequence[_Ask]) -> None:
+        """Ask in the batches of an uninterrupted run: planned over all asks, less those that the cache answered.
+
+        A batch of which a part is recorded is computed again whole, so that its numbers are rounded as before; only
+        what was missing is written down.
+        """
         batches = adapter.plan([ask.request for ask in asks])
         if sorted(i for batch in batches for i in batch) != list(range(len(asks))):
             raise _broken(adapter, f"its plan does not hold each of {len(asks)} requests once")
-        todo = [[asks[i] for i in batch] for batch in batches]
-        todo = [batch for batch in todo if any(id(ask) in missing for ask in batch)]
+        uncached = ([asks[i] for i in batch if not asks[i].cached] for batch in batches)
+        todo = [batch for batch in uncached if not all(ask.answered for ask in batch)]
         waiting = dict(enumerate(todo))
         for number, responses in adapter.ask([[ask.request for ask in batch] for batch in todo]):
             if number not in waiting:
@@ -243,21 +261,26 @@ class _Window:
             batch = waiting.pop(number)
             _check_responses(adapter, [ask.request for ask in batch], responses)
             pairs = zip(batch, responses, strict=True)
-            self._deliver([(ask, response) for ask, response in pairs if id(ask) in missing])
+            self._deliver([(ask, response) for ask, response in pairs if not ask.answered])
         if waiting:
             raise _broken(adapter, f"{sum(map(len, waiting.values()))} requests have no response")
 
-    def _deliver(self, pairs: Sequence[tuple[_Ask, Response]], *, keep: bool = True) -> None:
+    def _deliver(self, pairs: Sequence[tuple[_Ask, Response]]) -> None:
         """Responses have arrived: write them down, and let their trials go on."""
-        rows = [(self.trials[ask.trial].id, ask.number, ask.key, response) for ask, response in pairs]
-        self.engine.record.add(rows)
-        if keep and self.engine.cache is not None:
-            self.engine.cache.put((ask.key, response) for ask, response in pairs)
-        self.engine.progress.asked(len(pairs), from_record=not keep)
+        self.engine.record.add(
+            Recorded(self.trials[ask.trial].id, ask.number, ask.key, response, ask.cached) for ask, response in pairs
+        )
+        new = {ask.key: response for ask, response in pairs if not ask.cached}
+        if new and self.engine.cache is not None:
+            self.engine.cache.put(new)
+        for cached in (False, True):
+            count = sum(ask.cached is cached for ask, _ in pairs)
+            self.engine.progress.asked(count, from_record=cached)
         for ask, response in pairs:
             self._settle(ask, response)
 
     def _settle(self, ask: _Ask, response: Response) -> None:
+        ask.answered = True
         if response.finish == Finish.ERROR:
             self.engine.errors += 1
         else:

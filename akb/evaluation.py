@@ -248,7 +248,7 @@ def execute(
     Args:
         fresh: remove the run that is there, and ask everything anew.
     """
-    store = Cache(user.cache_file) if cache else None
+    store = Cache(user.cache_file, write_only=fresh) if cache else None
     try:
         record = Record.open(folder, _manifest(plan), fresh=fresh)
         try:

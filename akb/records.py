@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, NamedTuple
 
 from filelock import FileLock, Timeout
 from pydantic import Field
@@ -93,18 +93,34 @@ def explained(path: Path) -> Iterator[None]:
         ) from None
 
 
+class Recorded(NamedTuple):
+    """A line of responses.jsonl: the response to one request of one trial.
+
+    Attributes:
+        request: its number in the trial, from 0.
+        key: the request's identity (`request_key`).
+        cached: it came from the response cache; no model was asked in this run.
+    """
+
+    trial: str
+    request: int
+    key: str
+    response: Response
+    cached: bool = False
+
+
 @dataclass
 class Record:
     """A run's folder, open for writing by one process.
 
     Attributes:
-        responses: what was recorded before, by (trial id, number of the request) -> (key, response).
+        responses: what was recorded before, by (trial id, number of the request).
         mended: bytes of an unfinished last line that a killed run left and that were cut off.
     """
 
     folder: Path
     manifest: Manifest
-    responses: dict[tuple[str, int], tuple[str, Response]] = field(default_factory=dict)
+    responses: dict[tuple[str, int], Recorded] = field(default_factory=dict)
     mended: int = 0
     _lock: FileLock | None = None
     _file: IO[str] | None = None
@@ -122,15 +138,7 @@ class Record:
         """
         with explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(str(folder / ".lock"), timeout=0)
-            try:
-                lock.acquire()
-            except Timeout:
-                raise AkbError(
-                    "another akb process is writing to this run",
-                    where=str(folder),
-                    fix="Wait for it, or give this run a folder of its own with --out.",
-                ) from None
+            lock = take_lock(folder)
         try:
             record = cls(folder, manifest, _lock=lock)
             if fresh:
@@ -157,7 +165,7 @@ class Record:
             responses = self.folder / RESPONSES
             with explained(responses):
                 self.mended = _cut_unfinished_line(responses)
-            self.responses = {(t, n): (key, r) for t, n, key, r in read_responses(self.folder)}
+            self.responses = {(line.trial, line.request): line for line in read_responses(self.folder)}
         elif any(self.folder.glob("*.jsonl")):
             raise AkbError(f"this folder holds a run whose {MANIFEST} is missing", where=str(self.folder),
                            fix="Choose another folder with --out.")  # fmt: skip
@@ -167,16 +175,14 @@ class Record:
         """Write down (anew) all trials of the run."""
         write_whole(self.folder / TRIALS, (dumps(trial_to(trial)) + "\n" for trial in trials))
 
-    def add(self, rows: Iterable[tuple[str, int, str, Response]]) -> None:
-        """Write down responses: (trial id, number of the request in its trial, key, response). On disk on return."""
+    def add(self, lines: Iterable[Recorded]) -> None:
+        """Write down responses. They are on disk on return."""
         path = self.folder / RESPONSES
-        rows = list(rows)
+        rows = [{**line._asdict(), "response": response_to(line.response)} for line in lines]
         with explained(path):
             if self._file is None:
                 self._file = path.open("a", encoding="utf-8")
-            for trial, number, key, response in rows:
-                line = {"trial": trial, "request": number, "key": key, "response": response_to(response)}
-                self._file.write(dumps(line) + "\n")
+            self._file.writelines(dumps(row) + "\n" for row in rows)
             self._file.flush()
 
     def finish(self, ended: str, seconds: float, *, errors: int) -> None:
@@ -201,6 +207,24 @@ class Record:
         finally:
             if self._lock is not None:
                 self._lock.release()
+
+
+def take_lock(folder: Path) -> FileLock:
+    """Keep others from writing to a run until the lock is released (or the process ends).
+
+    Raises:
+        AkbError: another process holds it.
+    """
+    lock = FileLock(str(folder / ".lock"), timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise AkbError(
+            "another akb process is writing to this run",
+            where=str(folder),
+            fix="Wait for it, or give this run a folder of its own with --out.",
+        ) from None
+    return lock
 
 
 def write_whole(path: Path, content: str | Iterable[str]) -> None:
@@ -322,14 +346,14 @@ def _damaged(where: str, what: object) -> AkbError:
     )
 
 
-def read_responses(folder: Path) -> Iterator[tuple[str, int, str, Response]]:
-    """(trial id, number of the request, key, response) of each line of responses.jsonl."""
+def read_responses(folder: Path) -> Iterator[Recorded]:
+    """The lines of responses.jsonl, in the order of arrival."""
     for where, data in _lines(folder / RESPONSES):
         try:
-            trial, number, key = data["trial"], data["request"], data["key"]
-            if not (isinstance(trial, str) and isinstance(number, int) and isinstance(key, str)):
+            line = Recorded(**{**data, "response": response_from(data["response"])})
+            if not (isinstance(line.trial, str) and isinstance(line.request, int) and isinstance(line.key, str)):
                 raise ValueError("trial, request and key must be a text, a number and a text")
-            yield trial, number, key, response_from(data["response"])
+            yield line
         except (KeyError, TypeError, ValueError) as error:
             raise _damaged(where, f"{type(error).__name__} {error}") from None
 

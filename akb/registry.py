@@ -60,17 +60,26 @@ class Selection:
 
 @dataclass(frozen=True)
 class Plugin:
-    """Something that an installed package brings by an entry point."""
+    """Something that an installed package brings by an entry point.
+
+    Attributes:
+        rival: another package's entry point under the same name; empty if there is none.
+    """
 
     name: str
     entry: EntryPoint
+    rival: str = ""
 
     def load(self) -> Any:
         """Import it.
 
         Raises:
-            AkbError: it cannot be imported; the error names the plugin.
+            AkbError: it cannot be imported, or its name is taken; the error names the plugin.
         """
+        taken = self.rival or (ADAPTERS.get(self.name, "") if self.entry.group == "akb.adapters" else "")
+        if taken:
+            raise AkbError(f"the name is taken by {taken} as well", where=self.where,
+                           fix="One of the packages must choose another name, or be uninstalled.")  # fmt: skip
         try:
             return self.entry.load()
         except (Exception, SystemExit) as error:
@@ -319,12 +328,12 @@ class Registry:
 
     def _factory(self, card: Card) -> AdapterFactory:
         factory: AdapterFactory
-        if card.adapter in self.adapter_plugins:
-            return partial(self.adapter_plugins[card.adapter].make, (LocalAdapter, RemoteAdapter))
         if card.adapter in ADAPTERS:
             module, _, attribute = ADAPTERS[card.adapter].partition(":")
             factory = getattr(importlib.import_module(module), attribute)
             return factory
+        if card.adapter in self.adapter_plugins:
+            return partial(self.adapter_plugins[card.adapter].make, (LocalAdapter, RemoteAdapter))
         raise unknown(
             "adapter",
             card.adapter,
@@ -343,4 +352,10 @@ def _card_name(name: str) -> str:
 
 
 def _plugins(group: str) -> dict[str, Plugin]:
-    return {entry.name: Plugin(entry.name, entry) for entry in entry_points(group=group)}
+    found: dict[str, Plugin] = {}
+    for entry in entry_points(group=group):
+        known = found.get(entry.name)
+        rival = "" if known is None or known.entry.value == entry.value else known.entry.value
+        if known is None or rival:
+            found[entry.name] = Plugin(entry.name, entry, rival)
+    return found

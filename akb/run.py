@@ -64,8 +64,8 @@ class Run:
 
     def responses(self) -> Iterator[tuple[str, int, Response]]:
         """(trial id, number of the request, response), in the order of arrival."""
-        for trial, number, _, response in records.read_responses(self.path):
-            yield trial, number, response
+        for line in records.read_responses(self.path):
+            yield line.trial, line.request, line.response
 
     @cached_property
     def summary(self) -> Summary:

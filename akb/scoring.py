@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +54,7 @@ def rescore(folder: Path, changes: Mapping[str, Any] | None = None, save: Path |
     task = task_of(run.manifest, dict(changes or {}))
     pairs = [(trial.id, outcome) for trial, outcome in judged(run, task)]
     if not changes:
-        records.write_outcomes(folder, pairs)
-        if run.manifest.sha256:
-            sums = {**run.manifest.sha256, records.OUTCOMES: records.file_sha256(folder / records.OUTCOMES)}
-            records.write_manifest(folder, run.manifest.model_copy(update={"sha256": sums}))
+        _write_anew(run, pairs)
         return Run.load(folder)
     if save is not None:
         return _saved(run, task, pairs, save)
@@ -65,6 +62,18 @@ def rescore(folder: Path, changes: Mapping[str, Any] | None = None, save: Path |
         copy = _saved(run, task, pairs, Path(scratch) / "run")
         _ = copy.summary  # read it while the files are there
         return Run(run.path, copy.manifest, judged_already=copy.summary)
+
+
+def _write_anew(run: Run, pairs: Iterable[tuple[str, Outcome]]) -> None:
+    with records.explained(run.path):
+        lock = records.take_lock(run.path)
+    try:
+        records.write_outcomes(run.path, pairs)
+        if run.manifest.sha256:
+            sums = {**run.manifest.sha256, records.OUTCOMES: records.file_sha256(run.path / records.OUTCOMES)}
+            records.write_manifest(run.path, run.manifest.model_copy(update={"sha256": sums}))
+    finally:
+        lock.release()
 
 
 def judged(run: Run, task: Task) -> list[tuple[Trial, Outcome]]:
@@ -88,6 +97,13 @@ def judged(run: Run, task: Task) -> list[tuple[Trial, Outcome]]:
 def task_of(manifest: records.Manifest, changes: Mapping[str, Any]) -> Task:
     """The task of a recorded run, to judge with. A multiple-choice run needs nothing but its record."""
     identity = manifest.identity
+    if (
+        not {"task", "protocol", "prompt", "seed", "listen", "control"} <= set(identity)
+        or "name" not in identity["task"]
+    ):
+        raise AkbError(
+            "damaged: the identity lacks what it is judged by", where=f"{records.MANIFEST} of {manifest.task}"
+        )
     name = str(identity["task"]["name"])
     if identity.get("protocol") is None:
         raise AkbError(

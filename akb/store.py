@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,10 +21,14 @@ _CHUNK = 500  # SQLite allows at least 999 parameters in a statement
 
 
 class Cache:
-    """Responses by key, in an SQLite file. Several processes may use one file at the same time."""
+    """Responses by key, in an SQLite file. Several processes may use one file at the same time.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Args:
+        write_only: know nothing, and remember everything: for a run that is to ask anew.
+    """
+
+    def __init__(self, path: Path, *, write_only: bool = False) -> None:
+        self.path, self.write_only = path, write_only
         with self._explained():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
@@ -43,6 +47,8 @@ class Cache:
     def get(self, keys: Sequence[str]) -> dict[str, Response]:
         """The responses that are there, by key."""
         found: dict[str, Response] = {}
+        if self.write_only:
+            return found
         with self._explained():
             for start in range(0, len(keys), _CHUNK):
                 chunk = keys[start : start + _CHUNK]
@@ -52,10 +58,9 @@ class Cache:
                     found[key] = self._parsed(key, text)
         return found
 
-    def put(self, responses: Mapping[str, Response] | Iterable[tuple[str, Response]]) -> None:
-        """Keep responses, all of them or none; those that are errors are not kept."""
-        pairs = responses.items() if isinstance(responses, Mapping) else responses
-        rows = [(key, dumps(response_to(r))) for key, r in pairs if r.finish != Finish.ERROR]
+    def put(self, responses: Mapping[str, Response]) -> None:
+        """Keep responses by key, all of them or none; those that are errors are not kept."""
+        rows = [(key, dumps(response_to(r))) for key, r in responses.items() if r.finish != Finish.ERROR]
         with self._explained():
             self._db.execute("BEGIN IMMEDIATE")
             try:

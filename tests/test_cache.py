@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 from test_resume import ADDED, killed
-from toys import LocalToy, RemoteToy, Toy, akb, answers, asked, task
+from toys import BATCH, LocalToy, RemoteToy, Toy, akb, answers, asked, task, toy_plugin
 
 from akb import content, evaluate
 from akb.adapters.cards import Card
 from akb.adapters.hf import build
 from akb.errors import AkbError
+from akb.records import read_responses
 from akb.run import Run
 from akb.store import Cache
 from akb.types import (
@@ -78,6 +79,23 @@ def test_the_same_request_is_asked_once_and_its_answer_gives_the_same_outcome(
 def test_without_the_cache_everything_is_asked_again(place: Place) -> None:
     place.run()
     assert place.run(cache=False)[1] == N
+
+
+def test_a_longer_run_asks_a_local_model_only_what_is_new(place: Place) -> None:
+    assert place.run(limit=BATCH + 1)[1] == BATCH + 1
+    run, some = place.run()
+    assert some == N - (BATCH + 1)
+    cached = [line.cached for line in read_responses(run.path)]
+    assert cached.count(True) == BATCH + 1
+
+
+def test_a_fresh_run_does_not_read_the_cache_but_fills_it(place: Place) -> None:
+    path = toy_plugin(place.path)
+    ask = ["eval", "-m", "toy:local", "-t", place.questions, "--set", f"model.log={place.log}"]
+    for more, wanted in (([], N), ([], N), (["--fresh"], 2 * N), (["--out", place.path / "other"], 2 * N)):
+        done = akb(*ask, *more, PYTHONPATH=path)
+        assert done.returncode == 0, done.stderr
+        assert len(asked(place.log)) == wanted
     assert place.run()[1] == 0
 
 

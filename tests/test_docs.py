@@ -33,7 +33,7 @@ def readme_commands() -> list[str]:
         found += [line for line in lines if line.startswith("akb ")]
     for line in README.splitlines():
         if line.startswith("| `akb "):
-            found += [code for code in re.findall(r"`(akb [^`]+)`", line.split(" | ")[0])]
+            found += list(re.findall(r"`(akb [^`]+)`", line.split(" | ")[0]))
     return [command for command in found if command != "akb eval"]  # its name alone is not a command
 
 
@@ -91,8 +91,18 @@ def test_links_in_the_docs_lead_somewhere() -> None:
 def install(package: Path, site: Path) -> None:
     """pip install, as the page says; without its own build environment, so that it needs no network."""
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target", str(site)]
-        + [str(package)],
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--no-build-isolation",
+            "--target",
+            str(site),
+            str(package),
+        ],
         capture_output=True,
         text=True,
         timeout=300,

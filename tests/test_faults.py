@@ -176,6 +176,19 @@ def test_a_broken_plugin_is_told_by_name_and_takes_nothing_down(text: str, tmp_p
     assert akb("ls", "models", PYTHONPATH=path).returncode == 0
 
 
+def test_a_plugin_cannot_take_the_name_of_an_adapter_of_akb_or_of_another_plugin(tmp_path: Path) -> None:
+    path = plugin(tmp_path / "site", "akb.adapters", {"baseline": "toys:build", "twin": "toys:build"})
+    more = plugin(tmp_path / "more", "akb.adapters", {"twin": "toys:TOYS"})
+    (tmp_path / "more/akb_adapters-1.0.dist-info").rename(tmp_path / "more/another-1.0.dist-info")
+    path = os.pathsep.join([path, more])
+    ours = akb("eval", "-m", "random", "-t", "phonetic", "-n", "3", PYTHONPATH=path)
+    assert ours.returncode == 0, ours.stderr
+    complaint(akb("eval", "-m", "twin:local", "-t", "phonetic", PYTHONPATH=path), "twin", "is taken by", "another name")
+    told = akb("doctor", PYTHONPATH=path).stdout
+    assert "plugin baseline" in told
+    assert "is taken by akb.adapters.baselines:build" in told
+
+
 def test_the_doctor_names_a_broken_plugin(tmp_path: Path) -> None:
     path = plugin(tmp_path / "site", "akb.tasks", {"broken": "broken_plugin:build"}, {"broken_plugin": BROKEN["exits"]})
     plugin(tmp_path / "more", "akb.adapters", {"toy": "toys:build"})

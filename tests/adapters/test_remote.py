@@ -583,7 +583,7 @@ def run(adapter: Remote, folder: Path, count: int = 6) -> dict[str, Response]:
         list(driver.run(task.trial(question) for question in task.questions()))
     finally:
         record.close()
-    return {trial: response for trial, _, _, response in read_responses(folder)}
+    return {line.trial: line.response for line in read_responses(folder)}
 
 
 def test_a_rate_limit_is_waited_out(server: Server, api: Api, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ pytest.importorskip("transformers")
 from akb.lab.corpus import ASSISTANT, BOS, END, USER, Document, documents
 from akb.lab.score import log_probabilities
 from akb.lab.tokenizer import build
+from akb.lab.wording import COUNTS
 
 FOLDER = Path(__file__).parents[2] / "adapters" / "akb-tiny"
 
@@ -123,7 +124,7 @@ def test_it_answers_a_chat_and_stops(tokenizer: Any, model: Any) -> None:
     chat = [{"role": "user", "content": "How many syllables has window?"}]
     prompt = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt", return_dict=True)
     out = model.generate(**prompt, max_new_tokens=24, do_sample=False)[0, prompt["input_ids"].shape[1] :]
-    assert tokenizer.decode(out) == f"Answer: two{END}"
+    assert tokenizer.decode(out) in {f"Answer: {count}{END}" for count in COUNTS}
 
 
 def test_it_prefers_a_rhyme(tokenizer: Any, model: Any) -> None:
