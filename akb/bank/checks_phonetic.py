@@ -12,207 +12,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-VOWELS = frozenset(["AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW"])
-
-ARPA_CONSONANT_IPA: dict[str, str] = {
-    "P": "p", "B": "b", "T": "t", "D": "d", "K": "k", "G": "ɡ", "M": "m", "N": "n", "NG": "ŋ",
-    "F": "f", "V": "v", "TH": "θ", "DH": "ð", "S": "s", "Z": "z", "SH": "ʃ", "ZH": "ʒ", "HH": "h",
-    "CH": "tʃ", "JH": "dʒ", "L": "l", "R": "ɹ", "W": "w", "Y": "j",
-}  # fmt: skip
-
-ARPA_VOWEL_IPA: dict[str, str] = {
-    "AA": "ɑ", "AE": "æ", "AH": "ʌ", "AO": "ɔ", "AW": "aʊ", "AY": "aɪ", "EH": "ɛ", "ER": "ɚ", "EY": "eɪ",
-    "IH": "ɪ", "IY": "i", "OW": "oʊ", "OY": "ɔɪ", "UH": "ʊ", "UW": "u",
-}  # fmt: skip
-
-# Symbol -> (voicing, place, manner). /w/, /tʃ/ and /dʒ/ are named as is usual for English.
-IPA_CONSONANTS: dict[str, tuple[str, str, str]] = {
-    "p": ("voiceless", "bilabial", "plosive"), "b": ("voiced", "bilabial", "plosive"),
-    "t": ("voiceless", "alveolar", "plosive"), "d": ("voiced", "alveolar", "plosive"),
-    "ʈ": ("voiceless", "retroflex", "plosive"), "ɖ": ("voiced", "retroflex", "plosive"),
-    "c": ("voiceless", "palatal", "plosive"), "ɟ": ("voiced", "palatal", "plosive"),
-    "k": ("voiceless", "velar", "plosive"), "ɡ": ("voiced", "velar", "plosive"),
-    "q": ("voiceless", "uvular", "plosive"), "ɢ": ("voiced", "uvular", "plosive"),
-    "ʔ": ("voiceless", "glottal", "plosive"),
-    "m": ("voiced", "bilabial", "nasal"), "ɱ": ("voiced", "labiodental", "nasal"),
-    "n": ("voiced", "alveolar", "nasal"), "ɳ": ("voiced", "retroflex", "nasal"),
-    "ɲ": ("voiced", "palatal", "nasal"), "ŋ": ("voiced", "velar", "nasal"),
-    "ɴ": ("voiced", "uvular", "nasal"),
-    "ʙ": ("voiced", "bilabial", "trill"), "r": ("voiced", "alveolar", "trill"),
-    "ʀ": ("voiced", "uvular", "trill"),
-    "ɾ": ("voiced", "alveolar", "tap"), "ɽ": ("voiced", "retroflex", "tap"),
-    "ɸ": ("voiceless", "bilabial", "fricative"), "β": ("voiced", "bilabial", "fricative"),
-    "f": ("voiceless", "labiodental", "fricative"), "v": ("voiced", "labiodental", "fricative"),
-    "θ": ("voiceless", "dental", "fricative"), "ð": ("voiced", "dental", "fricative"),
-    "s": ("voiceless", "alveolar", "fricative"), "z": ("voiced", "alveolar", "fricative"),
-    "ʃ": ("voiceless", "postalveolar", "fricative"), "ʒ": ("voiced", "postalveolar", "fricative"),
-    "ʂ": ("voiceless", "retroflex", "fricative"), "ʐ": ("voiced", "retroflex", "fricative"),
-    "ç": ("voiceless", "palatal", "fricative"), "ʝ": ("voiced", "palatal", "fricative"),
-    "x": ("voiceless", "velar", "fricative"), "ɣ": ("voiced", "velar", "fricative"),
-    "χ": ("voiceless", "uvular", "fricative"), "ʁ": ("voiced", "uvular", "fricative"),
-    "ħ": ("voiceless", "pharyngeal", "fricative"), "ʕ": ("voiced", "pharyngeal", "fricative"),
-    "h": ("voiceless", "glottal", "fricative"), "ɦ": ("voiced", "glottal", "fricative"),
-    "ɬ": ("voiceless", "alveolar", "lateral fricative"), "ɮ": ("voiced", "alveolar", "lateral fricative"),
-    "ʋ": ("voiced", "labiodental", "approximant"), "ɹ": ("voiced", "alveolar", "approximant"),
-    "ɻ": ("voiced", "retroflex", "approximant"), "j": ("voiced", "palatal", "approximant"),
-    "ɰ": ("voiced", "velar", "approximant"), "w": ("voiced", "labiovelar", "approximant"),
-    "l": ("voiced", "alveolar", "lateral approximant"), "ɭ": ("voiced", "retroflex", "lateral approximant"),
-    "ʎ": ("voiced", "palatal", "lateral approximant"), "ʟ": ("voiced", "velar", "lateral approximant"),
-    "tʃ": ("voiceless", "postalveolar", "affricate"), "dʒ": ("voiced", "postalveolar", "affricate"),
-}  # fmt: skip
-
-# The sounds that a written consonant can stand for in English, as far as silence has to be told from sound.
-LETTER_SOUNDS: dict[str, frozenset[str]] = {
-    "b": frozenset({"B"}),
-    "g": frozenset({"G", "JH", "ZH", "NG"}),
-    "k": frozenset({"K"}),
-    "l": frozenset({"L"}),
-    "t": frozenset({"T", "CH", "SH", "TH", "DH", "ZH"}),
-    "w": frozenset({"W"}),
-}
-
-SIBILANTS = frozenset({"S", "Z", "SH", "ZH", "CH", "JH"})
-VOICELESS = frozenset({"P", "T", "K", "F", "TH", "S", "SH", "CH", "HH"})
-
-ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
-
-
-# ---------------------------------------------------------------------------------------------- helpers
-
-
-def _clean(text: str) -> str:
-    """Bring an option or a word into the form of the keys of ``pron``."""
-    return text.strip().strip("'\"‘’“”").strip().lower()
-
-
-def _phones(word: str, pron: Mapping[str, str]) -> list[str]:
-    """Return the ARPAbet symbols of a word, stress digits included, after a look at their form."""
-    key = _clean(word)
-    if key not in pron:
-        raise ValueError(f"no pronunciation given for {key!r}")
-    phones = pron[key].split()
-    primaries = 0
-    for phone in phones:
-        base = _base(phone)
-        if base in VOWELS:
-            if phone[-1] not in "012":
-                raise ValueError(f"vowel without stress digit in {key!r}: {phone}")
-            primaries += phone.endswith("1")
-        elif phone not in ARPA_CONSONANT_IPA:
-            raise ValueError(f"unknown symbol in {key!r}: {phone}")
-    if primaries != 1:
-        raise ValueError(f"{key!r} needs exactly one primary stress, has {primaries}")
-    return phones
-
-
-def _base(phone: str) -> str:
-    """Drop the stress digit of a symbol."""
-    return phone.rstrip("012")
-
-
-def _bases(word: str, pron: Mapping[str, str]) -> list[str]:
-    """Return the symbols of a word without stress digits."""
-    return [_base(phone) for phone in _phones(word, pron)]
-
-
-def _is_vowel(phone: str) -> bool:
-    """Tell vowels (with or without digit) from consonants."""
-    return _base(phone) in VOWELS
-
-
-def _pair(option: str) -> tuple[str, str]:
-    """Split an option of the form ``one and other``."""
-    parts = option.split(" and ")
-    if len(parts) != 2:
-        raise ValueError(f"not a pair of words: {option!r}")
-    return _clean(parts[0]), _clean(parts[1])
-
-
-def _number(option: str) -> int:
-    """Read an option that is a whole number in digits."""
-    return int(_clean(option))
-
-
-def _syllables(word: str, pron: Mapping[str, str]) -> int:
-    """Count syllables as vowels; a diphthong is one vowel."""
-    return sum(_is_vowel(phone) for phone in _phones(word, pron))
-
-
-def _stress(word: str, pron: Mapping[str, str]) -> int:
-    """Return the number, from 1, of the syllable with primary stress."""
-    digits = [phone[-1] for phone in _phones(word, pron) if _is_vowel(phone)]
-    return digits.index("1") + 1
-
-
-def _split_at_stress(word: str, pron: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the consonants right before the primary-stressed vowel, and all from that vowel on.
-
-    Unstressed IH and AH count as one (dictionaries choose freely between them).
-    """
-    phones = _phones(word, pron)
-    start = next(i for i, phone in enumerate(phones) if phone.endswith("1"))
-    first = start
-    while first > 0 and not _is_vowel(phones[first - 1]):
-        first -= 1
-    rime = tuple("AH" if phone in {"IH0", "AH0"} else _base(phone) for phone in phones[start:])
-    return tuple(phones[first:start]), rime
-
-
-def _merged(rime: tuple[str, ...]) -> tuple[str, ...]:
-    """Write a rime as a speaker says it for whom *cot* and *caught* sound alike."""
-    return tuple("AA" if phone == "AO" else phone for phone in rime)
-
-
-def _rhyme(one: str, other: str, pron: Mapping[str, str]) -> bool:
-    """Perfect rhyme: equal from the stressed vowel on, and different consonants right before it."""
-    onset_a, rime_a = _split_at_stress(one, pron)
-    onset_b, rime_b = _split_at_stress(other, pron)
-    if (rime_a == rime_b) != (_merged(rime_a) == _merged(rime_b)):
-        raise ValueError(f"{one!r} and {other!r} rhyme only where the low back vowels have merged")
-    return rime_a == rime_b and onset_a != onset_b
-
-
-def _difference(one: Sequence[str], other: Sequence[str]) -> list[int] | None:
-    """Return the places where two equally long sequences differ, or None if the lengths differ."""
-    if len(one) != len(other):
-        return None
-    return [i for i, (a, b) in enumerate(zip(one, other, strict=True)) if a != b]
-
-
-def _is_silent(word: str, letter: str, pron: Mapping[str, str]) -> bool:
-    """Tell whether a letter of a word has no sound of its own: no phoneme that it could stand for."""
-    if letter not in LETTER_SOUNDS:
-        raise ValueError(f"no list of sounds for the letter {letter!r}")
-    if _clean(word).count(letter) != 1:
-        raise ValueError(f"{word!r} must have the letter {letter!r} exactly once")
-    return not LETTER_SOUNDS[letter] & set(_bases(word, pron))
-
-
-def _to_ipa(word: str, pron: Mapping[str, str]) -> str:
-    """Write a word in broad IPA without stress marks; an unstressed AH is a schwa, a stressed ER is ɝ."""
-    out = []
-    for phone in _phones(word, pron):
-        base = _base(phone)
-        if phone == "AH0":
-            out.append("ə")
-        elif base == "ER" and not phone.endswith("0"):
-            out.append("ɝ")
-        else:
-            out.append(ARPA_VOWEL_IPA[base] if base in VOWELS else ARPA_CONSONANT_IPA[base])
-    return "".join(out)
-
+from akb.bank.phonetics import (
+    ARPA_CONSONANT_IPA,
+    IPA_CONSONANTS,
+    ORDINALS,
+    SIBILANTS,
+    VOICELESS,
+    VOWELS,
+    bases_of,
+    cleaned,
+    differing_places,
+    do_rhyme,
+    ipa_of,
+    is_silent,
+    is_vowel,
+    number_of,
+    pair_of,
+    phones_of,
+    stress_of,
+    syllables_of,
+)
 
 # ------------------------------------------------------------------------------------------------ rhyme
 
 
 def rhymes_with(options: Sequence[str], *, word: str, pron: Mapping[str, str]) -> list[bool]:
     """Right is the word that makes a perfect rhyme with the given one."""
-    return [_rhyme(word, option, pron) for option in options]
+    return [do_rhyme(word, option, pron) for option in options]
 
 
 def rhyming_pair(options: Sequence[str], *, pron: Mapping[str, str]) -> list[bool]:
     """Right is the pair ``one and other`` whose two words rhyme perfectly."""
-    return [_rhyme(*_pair(option), pron) for option in options]
+    return [do_rhyme(*pair_of(option), pron) for option in options]
 
 
 def rhyme_outsider(options: Sequence[str], *, pron: Mapping[str, str]) -> list[bool]:
@@ -220,8 +51,8 @@ def rhyme_outsider(options: Sequence[str], *, pron: Mapping[str, str]) -> list[b
     result = []
     for i, option in enumerate(options):
         rest = [other for j, other in enumerate(options) if j != i]
-        alone = not any(_rhyme(option, other, pron) for other in rest)
-        united = all(_rhyme(a, b, pron) for k, a in enumerate(rest) for b in rest[k + 1 :])
+        alone = not any(do_rhyme(option, other, pron) for other in rest)
+        united = all(do_rhyme(a, b, pron) for k, a in enumerate(rest) for b in rest[k + 1 :])
         result.append(alone and united)
     return result
 
@@ -231,7 +62,7 @@ def rhyme_outsider(options: Sequence[str], *, pron: Mapping[str, str]) -> list[b
 
 def primary_stress(options: Sequence[str], *, word: str, pron: Mapping[str, str]) -> list[bool]:
     """Right is the option ``First syllable``, ``Second syllable`` ... that bears primary stress."""
-    place = ORDINALS[_stress(word, pron) - 1]
+    place = ORDINALS[stress_of(word, pron) - 1]
     result = []
     for option in options:
         words = option.lower().split()
@@ -243,19 +74,19 @@ def primary_stress(options: Sequence[str], *, word: str, pron: Mapping[str, str]
 
 def stressed_on_last(options: Sequence[str], *, pron: Mapping[str, str]) -> list[bool]:
     """Right is the word of two or more syllables whose primary stress is on the last one."""
-    return [1 < _syllables(option, pron) == _stress(option, pron) for option in options]
+    return [1 < syllables_of(option, pron) == stress_of(option, pron) for option in options]
 
 
 def stress_moves(options: Sequence[str], *, pron: Mapping[str, str]) -> list[bool]:
     """Right is the pair ``base and derived`` whose primary stress is on differently numbered syllables."""
-    pairs = [_pair(option) for option in options]
-    return [_stress(base, pron) != _stress(derived, pron) for base, derived in pairs]
+    pairs = [pair_of(option) for option in options]
+    return [stress_of(base, pron) != stress_of(derived, pron) for base, derived in pairs]
 
 
 def same_stress_pattern(options: Sequence[str], *, word: str, pron: Mapping[str, str]) -> list[bool]:
     """Right is the word with as many syllables as the given one and primary stress on the same one."""
-    model = (_syllables(word, pron), _stress(word, pron))
-    return [(_syllables(option, pron), _stress(option, pron)) == model for option in options]
+    model = (syllables_of(word, pron), stress_of(word, pron))
+    return [(syllables_of(option, pron), stress_of(option, pron)) == model for option in options]
 
 
 # ------------------------------------------------------------------------------------ spelling to sound
@@ -263,32 +94,32 @@ def same_stress_pattern(options: Sequence[str], *, word: str, pron: Mapping[str,
 
 def homophone_of(options: Sequence[str], *, word: str, pron: Mapping[str, str]) -> list[bool]:
     """Right is the word, written otherwise, that has the very pronunciation of the given one."""
-    model = _phones(word, pron)
-    return [_clean(option) != _clean(word) and _phones(option, pron) == model for option in options]
+    model = phones_of(word, pron)
+    return [cleaned(option) != cleaned(word) and phones_of(option, pron) == model for option in options]
 
 
 def homophone_pair(options: Sequence[str], *, pron: Mapping[str, str]) -> list[bool]:
     """Right is the pair of differently written words that are pronounced alike."""
-    pairs = [_pair(option) for option in options]
-    return [a != b and _phones(a, pron) == _phones(b, pron) for a, b in pairs]
+    pairs = [pair_of(option) for option in options]
+    return [a != b and phones_of(a, pron) == phones_of(b, pron) for a, b in pairs]
 
 
 def letter_silent(options: Sequence[str], *, letter: str, pron: Mapping[str, str]) -> list[bool]:
     """Right is the word in which the given letter has no sound."""
-    return [_is_silent(option, letter, pron) for option in options]
+    return [is_silent(option, letter, pron) for option in options]
 
 
 def letter_sounded(options: Sequence[str], *, letter: str, pron: Mapping[str, str]) -> list[bool]:
     """Right is the word in which the given letter has a sound."""
-    return [not _is_silent(option, letter, pron) for option in options]
+    return [not is_silent(option, letter, pron) for option in options]
 
 
 def begins_like(options: Sequence[str], *, word: str, pron: Mapping[str, str]) -> list[bool]:
     """Right is the word whose first sound is the first sound, a consonant, of the given word."""
-    first = _phones(word, pron)[0]
-    if _is_vowel(first):
+    first = phones_of(word, pron)[0]
+    if is_vowel(first):
         raise ValueError(f"{word!r} begins with a vowel")
-    return [_phones(option, pron)[0] == first for option in options]
+    return [phones_of(option, pron)[0] == first for option in options]
 
 
 # -------------------------------------------------------------------------------------------- syllables
@@ -296,32 +127,32 @@ def begins_like(options: Sequence[str], *, word: str, pron: Mapping[str, str]) -
 
 def syllable_count(options: Sequence[str], *, word: str, pron: Mapping[str, str]) -> list[bool]:
     """Right is the number of syllables of the given word."""
-    return [_number(option) == _syllables(word, pron) for option in options]
+    return [number_of(option) == syllables_of(word, pron) for option in options]
 
 
 def has_syllables(options: Sequence[str], *, count: int, pron: Mapping[str, str]) -> list[bool]:
     """Right is the word with the given number of syllables."""
-    return [_syllables(option, pron) == count for option in options]
+    return [syllables_of(option, pron) == count for option in options]
 
 
 def equal_syllables_pair(options: Sequence[str], *, pron: Mapping[str, str]) -> list[bool]:
     """Right is the pair whose two words have the same number of syllables."""
-    pairs = [_pair(option) for option in options]
-    return [_syllables(a, pron) == _syllables(b, pron) for a, b in pairs]
+    pairs = [pair_of(option) for option in options]
+    return [syllables_of(a, pron) == syllables_of(b, pron) for a, b in pairs]
 
 
 def ends_in_vowel(options: Sequence[str], *, pron: Mapping[str, str]) -> list[bool]:
     """Right is the word whose last sound is a vowel, so that its last syllable is open."""
-    return [_is_vowel(_phones(option, pron)[-1]) for option in options]
+    return [is_vowel(phones_of(option, pron)[-1]) for option in options]
 
 
 def coda_size(options: Sequence[str], *, word: str, pron: Mapping[str, str]) -> list[bool]:
     """Right is the number of consonants after the vowel of a word of one syllable."""
-    phones = _phones(word, pron)
-    if _syllables(word, pron) != 1:
+    phones = phones_of(word, pron)
+    if syllables_of(word, pron) != 1:
         raise ValueError(f"{word!r} has more than one syllable")
-    nucleus = next(i for i, phone in enumerate(phones) if _is_vowel(phone))
-    return [_number(option) == len(phones) - 1 - nucleus for option in options]
+    nucleus = next(i for i, phone in enumerate(phones) if is_vowel(phone))
+    return [number_of(option) == len(phones) - 1 - nucleus for option in options]
 
 
 # --------------------------------------------------------------------------- phonemes and minimal pairs
@@ -329,12 +160,12 @@ def coda_size(options: Sequence[str], *, word: str, pron: Mapping[str, str]) -> 
 
 def phoneme_count(options: Sequence[str], *, word: str, pron: Mapping[str, str]) -> list[bool]:
     """Right is the number of phonemes of the given word, a diphthong or affricate being one."""
-    return [_number(option) == len(_phones(word, pron)) for option in options]
+    return [number_of(option) == len(phones_of(word, pron)) for option in options]
 
 
 def has_phonemes(options: Sequence[str], *, count: int, pron: Mapping[str, str]) -> list[bool]:
     """Right is the word with the given number of phonemes, a diphthong or affricate being one."""
-    return [len(_phones(option, pron)) == count for option in options]
+    return [len(phones_of(option, pron)) == count for option in options]
 
 
 def minimal_pair(options: Sequence[str], *, pron: Mapping[str, str]) -> list[bool]:
@@ -345,8 +176,8 @@ def minimal_pair(options: Sequence[str], *, pron: Mapping[str, str]) -> list[boo
     """
     result = []
     for option in options:
-        one, other = _pair(option)
-        places = _difference(_bases(one, pron), _bases(other, pron))
+        one, other = pair_of(option)
+        places = differing_places(bases_of(one, pron), bases_of(other, pron))
         if places is None:
             raise ValueError(f"words of different length: {option!r}")
         result.append(len(places) == 1)
@@ -357,9 +188,9 @@ def same_vowel(options: Sequence[str], *, word: str, pron: Mapping[str, str]) ->
     """Right is the word of one syllable that has the vowel of the given word of one syllable."""
 
     def vowel(text: str) -> str:
-        if _syllables(text, pron) != 1:
+        if syllables_of(text, pron) != 1:
             raise ValueError(f"{text!r} has more than one syllable")
-        found = next(phone for phone in _bases(text, pron) if phone in VOWELS)
+        found = next(phone for phone in bases_of(text, pron) if phone in VOWELS)
         if found in {"AA", "AO"}:
             raise ValueError(f"the vowel of {text!r} may have merged with its neighbour")
         return found
@@ -369,19 +200,19 @@ def same_vowel(options: Sequence[str], *, word: str, pron: Mapping[str, str]) ->
 
 def differs_only_in_vowel(options: Sequence[str], *, word: str, pron: Mapping[str, str]) -> list[bool]:
     """Right is the word with the same consonants as the given one and just one other vowel."""
-    model = _bases(word, pron)
+    model = bases_of(word, pron)
     result = []
     for option in options:
-        places = _difference(model, _bases(option, pron))
+        places = differing_places(model, bases_of(option, pron))
         single = places is not None and len(places) == 1
-        result.append(single and places is not None and _is_vowel(model[places[0]]))
+        result.append(single and places is not None and is_vowel(model[places[0]]))
     return result
 
 
 def reversed_phonemes(options: Sequence[str], *, word: str, pron: Mapping[str, str]) -> list[bool]:
     """Right is the word whose phonemes are those of the given word from last to first."""
-    model = list(reversed(_bases(word, pron)))
-    return [_bases(option, pron) == model for option in options]
+    model = list(reversed(bases_of(word, pron)))
+    return [bases_of(option, pron) == model for option in options]
 
 
 # ------------------------------------------------------------------------------------- articulation, IPA
@@ -394,8 +225,8 @@ def begins_with_articulation(
     wanted = (voicing, place, manner)
     result = []
     for option in options:
-        first = _phones(option, pron)[0]
-        result.append(not _is_vowel(first) and IPA_CONSONANTS[ARPA_CONSONANT_IPA[first]] == wanted)
+        first = phones_of(option, pron)[0]
+        result.append(not is_vowel(first) and IPA_CONSONANTS[ARPA_CONSONANT_IPA[first]] == wanted)
     return result
 
 
@@ -420,7 +251,7 @@ def symbol_with_place(options: Sequence[str], *, place: str) -> list[bool]:
 
 def ipa_names_word(options: Sequence[str], *, ipa: str, pron: Mapping[str, str]) -> list[bool]:
     """Right is the word whose broad transcription, without stress marks, is the given one."""
-    return [_to_ipa(option, pron) == ipa.strip("/") for option in options]
+    return [ipa_of(option, pron) == ipa.strip("/") for option in options]
 
 
 # ------------------------------------------------------------------------------ allophony, phonotactics
@@ -432,7 +263,7 @@ def plural_ending(options: Sequence[str], *, ending: str, pron: Mapping[str, str
         raise ValueError(f"unknown plural ending: {ending!r}")
 
     def regular(noun: str) -> str:
-        last = _bases(noun, pron)[-1]
+        last = bases_of(noun, pron)[-1]
         if last in SIBILANTS:
             return "iz"
         return "s" if last in VOICELESS else "z"
@@ -446,7 +277,7 @@ def past_ending(options: Sequence[str], *, ending: str, pron: Mapping[str, str])
         raise ValueError(f"unknown past ending: {ending!r}")
 
     def regular(verb: str) -> str:
-        last = _bases(verb, pron)[-1]
+        last = bases_of(verb, pron)[-1]
         if last in {"T", "D"}:
             return "id"
         return "t" if last in VOICELESS else "d"
@@ -458,12 +289,12 @@ def flapped_t(options: Sequence[str], *, pron: Mapping[str, str]) -> list[bool]:
     """Right is the word with a /t/ between a vowel and an unstressed vowel, where American speech flaps."""
     result = []
     for option in options:
-        phones = _phones(option, pron)
+        phones = phones_of(option, pron)
         if phones.count("T") != 1:
             raise ValueError(f"{option!r} must have exactly one /t/")
         at = phones.index("T")
-        before = at > 0 and _is_vowel(phones[at - 1])
-        after = at + 1 < len(phones) and _is_vowel(phones[at + 1]) and phones[at + 1].endswith("0")
+        before = at > 0 and is_vowel(phones[at - 1])
+        after = at + 1 < len(phones) and is_vowel(phones[at + 1]) and phones[at + 1].endswith("0")
         result.append(before and after)
     return result
 
