@@ -10,13 +10,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Literal
 
 from akb.adapters.cards import Reasoning
 from akb.errors import AkbError
 from akb.types import Choose, Clip, Message, Request
+
+THE_DAY = date(2024, 7, 26)
+_NOW = re.compile(r"strftime_now\(\s*([\"'])(.*?)\1\s*\)")
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ class Renderer:
     def __init__(self, tokenizer: Any, template: Literal["chat", "plain"], reasoning: Reasoning, where: str) -> None:
         self.tokenizer, self.reasoning, self.where = tokenizer, reasoning, where
         self.chat = template == "chat" and bool(getattr(tokenizer, "chat_template", None))
+        self.template = dated(tokenizer.get_chat_template()) if self.chat else None
         self.bos: int | None = tokenizer.bos_token_id
         ids = tokenizer("a")["input_ids"]
         self.adds_bos = self.bos is not None and len(ids) > 0 and ids[0] == self.bos
@@ -74,7 +80,9 @@ class Renderer:
         return text
 
     def _apply(self, messages: list[dict[str, str]], switch: dict[str, Any]) -> str:
-        text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **switch)
+        text = self.tokenizer.apply_chat_template(
+            messages, chat_template=self.template, tokenize=False, add_generation_prompt=True, **switch
+        )
         return str(text)
 
     def ids(self, text: str) -> list[int]:
@@ -146,6 +154,12 @@ def _text(message: Message, where: str) -> str:
     if any(isinstance(part, Clip) for part in message.parts):
         raise AkbError("a text model cannot be given audio", where=where)
     return message.text
+
+
+def dated(template: str) -> str:
+    """A chat template that writes today's date, made to write the same day always: or no score could be had again
+    tomorrow. It is the day that Llama 3.1's template writes by itself."""
+    return _NOW.sub(lambda call: repr(THE_DAY.strftime(call[2])), template)
 
 
 def _common(a: Sequence[int], b: Sequence[int]) -> int:
