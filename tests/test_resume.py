@@ -215,10 +215,17 @@ def toy_command(tmp_path: Path, kind: str, *more: str) -> list[str]:
     )
 
 
+def _interruptible() -> None:
+    """A shell that runs its jobs in the background has them ignore interrupts, and what they start inherits that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def stopped(tmp_path: Path, args: Sequence[str], number: int, after: int) -> subprocess.CompletedProcess[str]:
     """Run a command and send it a signal once it has asked so many requests."""
     env = {**os.environ, "PYTHONPATH": toy_plugin(tmp_path)}
-    with subprocess.Popen(args, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        args, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_interruptible
+    ) as process:
         limit = time.monotonic() + 60
         while len(asked(tmp_path / "asked.log")) < after and time.monotonic() < limit:
             assert process.poll() is None
