@@ -88,3 +88,13 @@ def test_a_data_frame_has_a_row_a_question_and_the_tables_accuracy(tmp_path: Pat
         if row.level == "subcategory":
             assert float(by_part[row.name]) == pytest.approx(row.accuracy)
     assert {"score_none", "score_tokens", "score_characters", "score_unconditional"} <= set(frame)
+
+
+def test_what_looks_like_markup_is_shown_as_it_is() -> None:
+    from akb.cli.tables import as_text, listing
+
+    told = as_text(listing(["[bold]name"], [['pip install "akb[hf]" :smile: [/x]']], title="[red]title"))
+    assert "[bold]name" in told
+    assert 'pip install "akb[hf]" :smile: [/x]' in told
+    assert "[red]title" in told
+    assert as_text("keys stand at [a, b] [/c]") == "keys stand at [a, b] [/c]"

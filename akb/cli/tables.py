@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from akb.stats.summary import Row
 
 
+# names and messages are shown as they are: "[hf]" is no markup and ":)" no picture
+_AS_IT_IS: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}
+
+
 def percent(value: float | None) -> str:
     """A share from 0 to 1 in per cent with one decimal."""
     return "-" if value is None else f"{100 * value:.1f}"
@@ -74,14 +78,14 @@ def _footnotes(run: Run) -> list[str]:
 def as_text(renderable: RenderableType, width: int = 120) -> str:
     """A renderable as plain text."""
     buffer = io.StringIO()
-    Console(file=buffer, width=width, color_system=None).print(renderable)
+    Console(file=buffer, width=width, color_system=None, **_AS_IT_IS).print(renderable)
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
 
 
 def show(renderable: RenderableType) -> None:
     """Print to standard output: as wide as the terminal, or as needed where there is none."""
     if sys.stdout.isatty():
-        Console().print(renderable)
+        Console(**_AS_IT_IS).print(renderable)
     else:
         print(as_text(renderable, width=400))
 
