@@ -15,7 +15,7 @@ BIN := .venv/bin
 demo: .venv/demo-ready
 	$(BIN)/akb eval --model akb-tiny,random,first,longest --task akb-open --protocol akb-v1-cloze
 	@echo
-	$(BIN)/akb eval --model akb-tiny,random --task lab-facts --protocol akb-v1-cloze
+	$(BIN)/akb eval --model akb-tiny,longest --task lab-facts --protocol akb-v1-cloze
 	@echo
 	$(BIN)/akb runs
 

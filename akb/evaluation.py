@@ -106,10 +106,28 @@ class Plan:
         return records.as_json(found)
 
     @property
+    def protocol_label(self) -> str:
+        """The protocol's name, with whatever else of the settings makes its numbers another kind of number."""
+        name = self.protocol.name if self.protocol else ""
+        usual = RunConfig.model_fields
+        told = [
+            f"{setting}={getattr(self.config, setting)}"
+            for setting in ("control", "listen", "seed")
+            if getattr(self.config, setting) != usual[setting].default
+        ]
+        return name + ("," if "+" in name else "+") * bool(told) + ",".join(told)
+
+    @property
+    def task_label(self) -> str:
+        """What was asked."""
+        first = f" (first {self.config.limit})" if self.config.limit is not None else ""
+        return self.selection.label + first
+
+    @property
     def folder_name(self) -> str:
         """The run's folder below the runs folder: a run of the same identity finds the same place."""
         task = _file_name(self.selection.label.replace("/", "."))
-        protocol = _file_name(self.protocol.name if self.protocol else "own")
+        protocol = _file_name(self.protocol_label or "own")
         return f"{_file_name(self.model)}/{task}.{protocol}.{records.digest(self.identity)[:8]}"
 
     def questions(self) -> Iterator[Question]:
@@ -202,6 +220,8 @@ def evaluate(
         >>> run.summary.rows[0].chance
         0.25
     """
+    if isinstance(model, (list, tuple)):
+        raise AkbError("evaluate() asks one model at a time", where="model", fix="Call it once for each.")
     registry = Registry(include=tuple(Path(folder) for folder in include))
     names = (task,) if isinstance(task, str) else (task.name,) if isinstance(task, Task) else tuple(task)
     label = model if isinstance(model, str) else str(model.fingerprint().get("model", type(model).__name__))
@@ -254,6 +274,9 @@ def execute(
         try:
             if record.manifest.status != "finished":
                 _carry_out(plan, record, store, progress)
+        except BaseException:
+            record.discard_if_empty()
+            raise
         finally:
             record.close()
     finally:
@@ -279,8 +302,8 @@ def _manifest(plan: Plan) -> Manifest:
         schema=1,
         akb=_version("akb"),
         model=plan.model,
-        task=plan.selection.label,
-        protocol=plan.protocol.name if plan.protocol else "",
+        task=plan.task_label,
+        protocol=plan.protocol_label,
         identity=plan.identity,
         config=plan.config.model_dump(mode="json"),
         environment=environment(),
@@ -293,8 +316,6 @@ def _notes(plan: Plan) -> Iterable[str]:
     if isinstance(plan.task, FolderTask) and plan.task.folder.file.format == "official":
         for told in differences(list(plan.task.questions())):
             yield f"differs from AKB-2000 as known: {told}"
-    if plan.config.limit is not None:
-        yield f"the first {plan.config.limit} questions alone"
     if plan.config.control != "none":
         yield "control: the questions were withheld, the options shown alone"
 

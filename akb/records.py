@@ -197,6 +197,12 @@ class Record:
         self.manifest = self.manifest.model_copy(update=told)
         write_manifest(self.folder, self.manifest)
 
+    def discard_if_empty(self) -> None:
+        """Remove a run that ended before anything was answered, so that it is not listed as one."""
+        path = self.folder / RESPONSES
+        if not path.exists() or path.stat().st_size == 0:
+            _remove(self.folder)
+
     def close(self) -> None:
         """Close the files and let others in."""
         file, self._file = self._file, None
@@ -225,6 +231,17 @@ def take_lock(folder: Path) -> FileLock:
             fix="Wait for it, or give this run a folder of its own with --out.",
         ) from None
     return lock
+
+
+def is_written_to(folder: Path) -> bool:
+    """Whether a process is at work on a run."""
+    if not (folder / ".lock").exists():
+        return False
+    try:
+        take_lock(folder).release()
+    except AkbError:
+        return True
+    return False
 
 
 def write_whole(path: Path, content: str | Iterable[str]) -> None:

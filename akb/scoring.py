@@ -51,6 +51,10 @@ def rescore(folder: Path, changes: Mapping[str, Any] | None = None, save: Path |
     run = Run(folder, manifest)
     if run.manifest.identity.get("protocol") is None and changes:
         raise AkbError("the task of this run asks in a way of its own; it has no such rule", where=str(folder))
+    for setting, ask in (("extraction", "generate"), ("normalise", "text")):
+        if setting in (changes or {}) and run.manifest.identity["protocol"].get("ask") != ask:
+            raise AkbError(f"--{setting} changes nothing in this run: its protocol does not ask for {ask}",
+                           where=str(folder))  # fmt: skip
     task = task_of(run.manifest, dict(changes or {}))
     pairs = [(trial.id, outcome) for trial, outcome in judged(run, task)]
     if not changes:

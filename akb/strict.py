@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,15 +29,16 @@ def parse(kind: type[Model], data: Any, where: str) -> Model:
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        raise AkbError(_explain(error), where=where) from None
+        raise AkbError(_explain(error, list(kind.model_fields)), where=where) from None
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, fields: list[str]) -> str:
     lines = []
     for problem in error.errors(include_url=False):
         field = ".".join(str(part) for part in problem["loc"]) or "the whole"
         if problem["type"] == "extra_forbidden":
-            lines.append(f"{field}: there is no such field")
+            close = get_close_matches(field, fields, n=1)
+            lines.append(f"{field}: there is no such field" + (f"; did you mean {close[0]}?" if close else ""))
         elif problem["type"] == "missing":
             lines.append(f"{field}: is missing")
         else:

@@ -213,9 +213,13 @@ def _check_rendering(folder: Folder, registry: Registry, questions: Iterable[Que
 def _check_balance(questions: Sequence[Question], where: str, report: Report) -> None:
     """Where keys stand, and whether length gives them away; only what chance hardly explains is told."""
     for size, group in _by_options(questions):
+        places = Counter(q.answer for q in group)
+        if len(group) > 2 and not places[0]:
+            report.warning(
+                where, "answer: no key stands first; answers count from 0, so look whether these count from 1"
+            )
         if len(group) < 5 * size:
             continue
-        places = Counter(q.answer for q in group)
         p = float(chisquare([places[i] for i in range(size)]).pvalue)
         if p < ALPHA:
             told = [places[i] for i in range(size)]

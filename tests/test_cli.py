@@ -70,7 +70,7 @@ def test_every_commands_json_parses_and_holds_what_its_table_shows(akb: Akb) -> 
     (plan,) = good(akb("eval", "-m", "first", *LOGLIK, "--dry-run", "--json")).json
     assert (plan["questions"], plan["requests"]) == (run["rows"][0]["n"],) * 2
     (listed,) = good(akb("runs", "--json")).json
-    assert (listed["folder"], listed["n"], listed["status"]) == (run["path"], run["rows"][0]["n"], "finished")
+    assert (listed["path"], listed["n"], listed["status"]) == (run["path"], run["rows"][0]["n"], "finished")
     assert good(akb("runs", run["path"], "--json")).json == run
     (scored,) = good(akb("score", run["path"], "--json")).json
     assert {**scored, "policy": "", "by_policy": 0} == {**run, "policy": "", "by_policy": 0}
@@ -178,11 +178,11 @@ def test_options_go_over_the_run_file_and_the_run_file_over_defaults(akb: Akb, t
 
     file = config()
     assert (file["config"]["seed"], file["config"]["limit"]) == (3, 4)
-    assert file["protocol"] == "akb-v1-loglik+order=cyclic,shots=2"
+    assert file["protocol"] == "akb-v1-loglik+order=cyclic,shots=2,seed=3"
     over = config("--set", "protocol.shots=1", "--seed", "5", "-m", "random", "-n", "2")
     assert (over["model"], over["config"]["seed"], over["config"]["limit"]) == ("random", 5, 2)
-    assert over["protocol"] == "akb-v1-loglik+order=cyclic,shots=1"
-    assert config("--shots", "0")["protocol"] == "akb-v1-loglik+order=cyclic,shots=0"
+    assert over["protocol"] == "akb-v1-loglik+order=cyclic,shots=1,seed=5"
+    assert config("--shots", "0")["protocol"] == "akb-v1-loglik+order=cyclic,shots=0,seed=3"
     assert config("-t", "phonetic/syllables")["task"] == "akb-open/phonetic/syllables"
 
 

@@ -67,6 +67,19 @@ def test_every_command_of_the_readme_runs(command: str, run_folder: Path, tmp_pa
     assert done.stdout.strip()
 
 
+def test_the_run_file_of_the_readme_runs(tmp_path: Path) -> None:
+    (block,) = blocks(README, "yaml")
+    (tmp_path / "run.yaml").write_text(block)
+    done = akb("eval", "--config", "run.yaml", "--model", "longest,first", "--no-cache", cwd=tmp_path)
+    assert done.returncode == 2  # a baseline has no batches
+    (tmp_path / "run.yaml").write_text(block.split("model_args")[0])
+    done = akb("eval", "--config", "run.yaml", "--model", "longest,first", "--no-cache", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "akb-open/music/harmony-chords,phonetic, akb-v1-loglik+shots=2,seed=1" in done.stdout
+    dry = akb("eval", "--config", "run.yaml", "--dry-run", cwd=tmp_path)
+    assert "model: akb-tiny" in dry.stdout
+
+
 def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:
     (block,) = blocks(README, "python")
     script = tmp_path / "readme.py"

@@ -123,7 +123,7 @@ def test_rows_are_what_counting_by_hand_gives() -> None:
     assert exact(everything.by_chance) == (3 + quarter + quarter + half) / 7  # strict plus chance for the unread
     assert exact(everything.readable) == Fraction(3, 4)
     assert exact(everything.first) == Fraction(6, 7)  # only question 7 does not show its key first
-    assert exact(everything.longest) == Fraction(6 + half, 7)  # of two options of one length, either
+    assert exact(everything.longest) == Fraction(6, 7)  # of two options of one length, the first shown
     assert (everything.low, everything.high) == pytest.approx(proportion_confint(3, 7, method="wilson"))
     assert exact(sound.accuracy) == Fraction(1, 3)
     assert exact(sound.readable) == 1

@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 import traceback
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -22,6 +22,25 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"akb {version('akb')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _akb(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Choose the backbone of an audio language model by text-only tests of auditory knowledge."""
+
+
 app.command("eval")(eval.eval_)
 app.command("score")(score.score)
 app.command("show")(show.show)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from akb.cli import options
-from akb.errors import AkbError
+from akb.errors import AkbError, unknown
 
 if TYPE_CHECKING:
     from akb.evaluation import RunConfig
@@ -37,7 +37,9 @@ def eval_(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The run's folder [default: below runs/].")] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not use earlier responses.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Remove the run that is there, and ask anew.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Look everything up, ask nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Look names and settings up, ask nothing; needs no key, hub or GPU.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Ask models questions: akb eval --model qwen2-7b --task phonetic
@@ -77,15 +79,15 @@ def _configs(
         loaded = read_yaml(file)
         if not isinstance(loaded, dict):
             raise AkbError("a run file holds settings: model, task, protocol, ...", where=str(file))
-        base = loaded
+        base = _spelled_out(loaded, str(file))
     named = base.pop("model", None)
-    models = models or ([named] if isinstance(named, str) else named or [])
+    models = models or (options.split_names([named]) if isinstance(named, str) else named or [])
     if not isinstance(models, list):
         raise AkbError(f"model: a name or a list of names is wanted (found {models!r})", where=str(file))
     if not models:
         raise AkbError("no model is named", fix="E.g. --model akb-tiny; see them with: akb ls models")
     told = base.get("task")
-    wanted = tasks or ([told] if isinstance(told, str) else told)
+    wanted = tasks or (options.split_names([told]) if isinstance(told, str) else told)
     if not wanted:
         raise AkbError("no task is named", fix="E.g. --task phonetic; see them with: akb ls tasks")
     for name, changes in extra.items():
@@ -96,6 +98,23 @@ def _configs(
     where = str(file) if file is not None else "akb eval"
     for model in models:
         yield parse(RunConfig, {**base, **direct, "model": model, "task": wanted}, where)
+
+
+def _spelled_out(loaded: dict[str, Any], where: str) -> dict[str, Any]:
+    """A run file's settings, with the options that stand for a setting put in its place."""
+    from akb.evaluation import RunConfig
+
+    base = dict(loaded)
+    for short, of in {"shots": "protocol_args", "device": "model_args", "dtype": "model_args"}.items():
+        if short in base:
+            known = base.get(of)
+            base[of] = {**(known if isinstance(known, dict) else {}), short: base.pop(short)}
+    known_names = set(RunConfig.model_fields)
+    for name in base:
+        if name not in known_names:
+            fix = unknown("setting", str(name), known_names, see=f"There are: {', '.join(RunConfig.model_fields)}.").fix
+            raise AkbError(f"{name}: there is no such field", where=where, fix=fix)
+    return base
 
 
 def _carry_out(

@@ -111,7 +111,7 @@ class _Terminal:
             self.started = time.monotonic()
         self.new += answered
         elapsed = time.monotonic() - self.started
-        if elapsed > 0:
+        if elapsed > 0.5:
             self.bar.update(self.task, rate=f"{self.new / elapsed:.1f} requests/s")
 
     def judged(self, trial: Trial, outcome: Outcome) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -36,30 +36,44 @@ def runs(
     if json:
         tables.print_json(found)
         return
-    columns = ["model", "task", "protocol", "n", "accuracy", "95 % interval", "not readable", "status", "folder"]
-    tables.show(tables.listing(columns, [[row[name] for name in columns] for row in found]))
+    columns = ["model", "task", "protocol", "n", "accuracy", "95 % interval", "not readable", "status", "path"]
+    tables.show(tables.listing(columns, [_cells(row) for row in found]))
 
 
-def _row(path: Path) -> dict[str, object]:
-    """A run in one line; one that cannot be read says why, and hides no other."""
+def _cells(row: dict[str, Any]) -> list[object]:
     from akb.cli.tables import percent
+
+    head = [row.get(name, "") for name in ("model", "task", "protocol")]
+    numbers: list[object] = ["", "", "", ""]
+    if "n" in row:
+        between = f"{percent(row['low'])}-{percent(row['high'])}"
+        numbers = [row["n"], percent(row["accuracy"]), between, percent(row["not_ok"])]
+    return [*head, *numbers, row["status"], row["path"]]
+
+
+def _row(path: Path) -> dict[str, Any]:
+    """A run in one line; one that cannot be read says why, and hides no other. Shares are from 0 to 1."""
+    from akb import records
     from akb.errors import AkbError
     from akb.run import Run
 
-    empty = dict.fromkeys(("model", "task", "protocol", "n", "accuracy", "95 % interval", "not readable"), "")
     try:
         run = Run.load(path)
         m = run.manifest
-        told: dict[str, object] = {"model": m.model, "task": m.task, "protocol": m.protocol, "status": m.status}
-        if m.status != "finished":
-            return {**empty, **told, "folder": str(path)}
+        told = {"model": m.model, "task": m.task, "protocol": m.protocol, "status": m.status, "path": str(path)}
+        if m.status == "running":
+            asked, answered = (_lines(path / name) for name in (records.TRIALS, records.RESPONSES))
+            state = "running" if records.is_written_to(path) else "interrupted"
+            return {**told, "status": f"{state}: {answered} responses, {asked} questions"}
         whole = run.summary.rows[0]
-        numbers = {
-            "n": whole.n,
-            "accuracy": percent(whole.accuracy),
-            "95 % interval": f"{percent(whole.low)} - {percent(whole.high)}",
-            "not readable": percent(whole.not_ok),
-        }
-        return {**told, **numbers, "folder": str(path)}
+        numbers = ("n", "accuracy", "low", "high", "chance", "not_ok")
+        return {**told, **{name: getattr(whole, name) for name in numbers}}
     except AkbError as error:
-        return {**empty, "status": f"cannot be read: {error.what}", "folder": str(path)}
+        return {"status": f"cannot be read: {error.what}", "path": str(path)}
+
+
+def _lines(path: Path) -> int:
+    if not path.exists():
+        return 0
+    with path.open("rb") as file:
+        return sum(1 for _ in file)

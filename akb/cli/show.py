@@ -89,7 +89,7 @@ def _request(request: Request, preview: Preview | None) -> dict[str, Any]:
 
 
 def _print(told: dict[str, Any]) -> None:
-    print(f"{told['id']} ({told['category']}/{told['subcategory']}), key: {told['key']}")
+    print(f"{told['id']} ({told['category']}/{told['subcategory']}), key: {told['key']}; another: --item ID")
     for number, request in enumerate(told["requests"], start=1):
         print(f"\n-- request {number} of {len(told['requests'])}: the prompt, between the lines " + "-" * 20)
         print(request["prompt"])

@@ -31,16 +31,16 @@ def interval(row: Row) -> str:
     return f"{percent(row.low)}-{percent(row.high)}"
 
 
-def _table(title: str = "") -> Table:
+def _table() -> Table:
     """A table without lines, tight enough for 80 columns."""
-    look = {"title_justify": "left", "title_style": "bold", "box": None, "pad_edge": False, "padding": (0, 1, 0, 0)}
-    return Table(title=title or None, **look)  # type: ignore[arg-type]
+    return Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
 
 
 def run_table(run: Run) -> RenderableType:
     """A run's table with what must be known to read it."""
     m, summary = run.manifest, run.summary
-    table = _table(f"{m.model} on {m.task}, {m.protocol or 'own protocol'}")
+    title = Text(f"{m.model} on {m.task}, {m.protocol or 'own protocol'}", style="bold")
+    table = _table()
     table.add_column("", overflow="fold")
     for name in ("n", "acc. %", "95 %\ninterval", "chance", "not\nreadable", "first", "longest"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -50,7 +50,7 @@ def run_table(run: Run) -> RenderableType:
         shares = (row.chance, row.not_ok, row.first, row.longest)
         label = Text(indent + row.name, style=style)
         table.add_row(label, str(row.n), percent(row.accuracy), interval(row), *map(percent, shares))
-    return Group(table, Text("\n".join(_footnotes(run))))
+    return Group(title, table, Text("\n".join(_footnotes(run))))
 
 
 def _footnotes(run: Run) -> list[str]:
@@ -62,8 +62,10 @@ def _footnotes(run: Run) -> list[str]:
         told = ", ".join(f"{reason} ({count})" for reason, count in summary.reasons[:4])
         lines.append(f"not readable: {told}")
         lines.append(f"with chance for these: {percent(whole.by_chance)}; without them: {percent(whole.readable)}")
-    if summary.others:
-        lines.append("by other rules: " + ", ".join(f"{k} {percent(v)}" for k, v in summary.others.items()))
+    asked_a_model = any(p.get("adapter") != "baseline/1" for p in run.manifest.identity["parties"].values())
+    rules = {k: v for k, v in summary.others.items() if asked_a_model or k != "unconditional"}  # to a baseline a tie
+    if rules:
+        lines.append("by each rule: " + ", ".join(f"{name} {percent(value)}" for name, value in rules.items()))
     if summary.order is not None:
         places = ", ".join(percent(share) for share in summary.order.positions)
         lines.append(f"same option in every order: {percent(summary.order.consistent)}; chosen by place: {places}")
@@ -115,7 +117,7 @@ def comparisons(runs: Sequence[Run]) -> Iterator[RenderableType]:
         if len(group) < 2:
             continue
         names = [row.name for row in group[0].summary.rows if row.level == "category"]
-        table = _table(f"{task}, {protocol}")
+        table = _table()
         table.add_column("", overflow="fold")
         for name in ("acc. %", "95 %\ninterval", "chance", "not\nreadable", *names):
             table.add_column(name, justify="right")
@@ -125,4 +127,4 @@ def comparisons(runs: Sequence[Run]) -> Iterator[RenderableType]:
             head = (run.manifest.model, percent(whole.accuracy), interval(whole))
             shares = (whole.chance, whole.not_ok, *(by_name[n].accuracy if n in by_name else None for n in names))
             table.add_row(*head, *map(percent, shares))
-        yield table
+        yield Group(Text(f"{task}, {protocol}", style="bold"), table)

@@ -144,18 +144,16 @@ def _mark(trial: Trial, outcome: Outcome) -> _Mark:
         outcome.score,
         sum(right) / len(right),
         sum(right[order[0]] for order in orders) / len(orders),
-        _longest(question, right),
+        sum(_longest(question, order, right) for order in orders) / len(orders),
         bad,
         len(statuses),
         round(outcome.score * len(statuses)) if outcome.answers else int(outcome.score > 0),
     )
 
 
-def _longest(question: Question, right: Sequence[bool]) -> float:
-    """The expected score of taking a longest option, ties drawn."""
-    most = max(len(option) for option in question.options)
-    longest = [index for index, option in enumerate(question.options) if len(option) == most]
-    return sum(right[index] for index in longest) / len(longest)
+def _longest(question: Question, order: Sequence[int], right: Sequence[bool]) -> bool:
+    """Whether the longest option is right; of several the first shown, as the baseline `longest` takes it."""
+    return right[max(order, key=lambda index: len(question.options[index]))]
 
 
 def _rows(marks: Sequence[_Mark], categories: Sequence[str]) -> list[Row]:
