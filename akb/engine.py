@@ -36,6 +36,7 @@ from akb.types import (
     RemoteAdapter,
     Request,
     Response,
+    Status,
     Task,
     Trial,
     request_key,
@@ -101,7 +102,9 @@ class _Ask:
     Attributes:
         trial: place of its trial in the window.
         number: its own place among the trial's requests.
-        cached: its response came from the cache, in this run or before it was interrupted.
+        cached: no model was asked for it: its response came from the cache or from its twin, in this run or before it
+            was interrupted.
+        twins: asks of the same key in the same wave, which get this one's response.
     """
 
     trial: int
@@ -110,6 +113,7 @@ class _Ask:
     key: str
     answered: bool = False
     cached: bool = False
+    twins: list[_Ask] = field(default_factory=list)
 
 
 @dataclass
@@ -159,6 +163,18 @@ class Engine:
         return self.parties[party]
 
 
+def next_step(task: Task, trial: Trial, responses: Sequence[Response]) -> Sequence[Request] | Outcome:
+    """What a trial wants asked next, or its outcome. What would follow from a response that was not to be had (a
+    caption that failed) is not asked: the trial is an error, and is taken up again when the run goes on."""
+    requests = task.requests(trial, responses)
+    if not requests:
+        return task.judge(trial, responses)
+    failed = next((r for r in responses if r.finish == Finish.ERROR), None)
+    if failed is not None:
+        return Outcome(Status.ERROR, 0.0, reason=failed.error)
+    return requests
+
+
 class _Window:
     """The trials of one window and what is known of them."""
 
@@ -185,11 +201,10 @@ class _Window:
         """All that a trial asked for is answered: ask what comes next, or judge it."""
         trial, task = self.trials[index], self.engine.task
         known = [response for response in self.responses[index] if response is not None]
-        requests = task.requests(trial, known)
-        if not requests:
-            outcome = task.judge(trial, known)
-            self.outcomes[index] = outcome
-            self.engine.progress.judged(trial, outcome)
+        requests = next_step(task, trial, known)
+        if isinstance(requests, Outcome):
+            self.outcomes[index] = requests
+            self.engine.progress.judged(trial, requests)
             return
         self.open[index] = len(requests)
         for number, request in enumerate(requests, start=len(known)):
@@ -202,7 +217,8 @@ class _Window:
         _check_capabilities(party, adapter, asks)
         self._recall(asks)
         self._look_up([ask for ask in asks if not ask.answered])
-        missing = [ask for ask in asks if not ask.answered]
+        self._pair([ask for ask in asks if not ask.answered])
+        missing = [ask for ask in asks if not ask.answered and not ask.cached]
         if not missing:
             return
         if isinstance(adapter, LocalAdapter):
@@ -243,6 +259,15 @@ class _Window:
         if hits:
             self._deliver(hits)
 
+    def _pair(self, asks: Sequence[_Ask]) -> None:
+        """The same request twice in a wave (one clip, many questions) is asked once; its twins get its response."""
+        first: dict[str, _Ask] = {}
+        for ask in asks:
+            one = first.setdefault(ask.key, ask)
+            if one is not ask:
+                ask.cached = True
+                one.twins.append(ask)
+
     def _ask_local(self, adapter: LocalAdapter, asks: Sequence[_Ask]) -> None:
         """Ask in the batches of an uninterrupted run: planned over all asks, less those that the cache answered.
 
@@ -267,6 +292,7 @@ class _Window:
 
     def _deliver(self, pairs: Sequence[tuple[_Ask, Response]]) -> None:
         """Responses have arrived: write them down, and let their trials go on."""
+        pairs = [(ask, response) for first, response in pairs for ask in (first, *first.twins)]
         self.engine.record.add(
             Recorded(self.trials[ask.trial].id, ask.number, ask.key, response, ask.cached) for ask, response in pairs
         )
@@ -317,7 +343,7 @@ def _check_responses(adapter: Adapter, requests: Sequence[Request], responses: S
             dumps(response_to(response))
         except (TypeError, ValueError, AttributeError) as error:
             raise _broken(adapter, f"its response cannot be written down: {error}") from None
-        if isinstance(request, Choose) and response.scores:
+        if isinstance(request, Choose) and response.finish not in (Finish.ERROR, Finish.REFUSAL):
             shapes = [[len(group) for group in groups] for groups in (request.continuations, response.scores)]
             if shapes[0] != shapes[1]:
                 raise _broken(adapter, f"it scored {shapes[1]} continuations where {shapes[0]} were asked")

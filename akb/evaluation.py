@@ -118,6 +118,23 @@ class Plan:
         return name + ("," if "+" in name else "+") * bool(told) + ",".join(told)
 
     @property
+    def model_label(self) -> str:
+        """The model's name, with the settings that make it another model than the card says."""
+        plain = (
+            "device",
+            "device_map",
+            "batch_tokens",
+            "threads",
+            "revision",
+            "key_env",
+            "key_file",
+            "concurrency",
+            "timeout",
+        )
+        told = [f"{name}={value}" for name, value in sorted(self.config.model_args.items()) if name not in plain]
+        return self.model + "+" * bool(told) + ",".join(told)
+
+    @property
     def task_label(self) -> str:
         """What was asked."""
         first = f" (first {self.config.limit})" if self.config.limit is not None else ""
@@ -294,14 +311,16 @@ def _carry_out(plan: Plan, record: Record, store: Cache | None, progress: Progre
     engine = Engine(plan.task, plan.parties, record, store, progress)
     judged = ((trial.id, outcome) for trial, outcome in engine.run(records.read_trials(record.folder)))
     records.write_outcomes(record.folder, judged)
-    record.finish(_now(), time.perf_counter() - started, errors=engine.errors)
+    told: dict[str, Any] = {name: getattr(adapter, "environment", dict)() for name, adapter in plan.parties.items()}
+    used = {name: devices for name, devices in told.items() if devices}
+    record.finish(_now(), time.perf_counter() - started, errors=engine.errors, devices=used)
 
 
 def _manifest(plan: Plan) -> Manifest:
     return Manifest(
         schema=1,
         akb=_version("akb"),
-        model=plan.model,
+        model=plan.model_label,
         task=plan.task_label,
         protocol=plan.protocol_label,
         identity=plan.identity,

@@ -71,7 +71,8 @@ _REVISED = re.compile(
 _NEAR = 400  # characters around a statement that are looked at
 _LETTER = r"[(\[{\"']*\s*([A-Za-z])\s*[)\]}\"']*"
 _STATED = re.compile(
-    r"(?:\b(?:answer|choice|option|solution)\b[\"']?(?:\s+(?:is|would be|must be|should be|choice|option))*\s*[:=]*\s*"
+    r"(?:\b(?:answer|choice|option|solution|letter)\b[\"']?(?:\s+(?:is|would be|must be|should be|choice|option))*"
+    r"\s*[:=]*\s*"
     rf"(?:option\s+|choice\s+)?|\\boxed\s*){_LETTER}(?![A-Za-z'])(?=$|[\s.,;:!)\]}}\"'—]|-\s)",
     re.IGNORECASE,
 )
@@ -159,7 +160,10 @@ def _whole(text: str, options: Sequence[Option]) -> Reading | None:
     label = re.fullmatch(rf"{_LETTER}\s*[.:]?", text)
     if label is not None and (place := _place_of(label[1], options)) is not None:
         return Reading(place)
-    matches = [place for place, o in enumerate(options) if _plain(o.text) == _plain(text)]
+    exact = [place for place, o in enumerate(options) if o.text.strip() == text.strip(" .")]
+    matches = exact or [place for place, o in enumerate(options) if _plain(o.text) == _plain(text)]
+    if len({options[place].text.strip() for place in matches}) > 1:  # they differ in case or marks alone
+        return Reading(None, Status.WRONG_FORMAT, "the reply fits more than one option")
     return Reading(matches[0]) if matches else None
 
 

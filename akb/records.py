@@ -185,14 +185,15 @@ class Record:
             self._file.writelines(dumps(row) + "\n" for row in rows)
             self._file.flush()
 
-    def finish(self, ended: str, seconds: float, *, errors: int) -> None:
-        """Write down that every trial was asked and judged, `errors` of its requests in vain."""
+    def finish(self, ended: str, seconds: float, *, errors: int, devices: dict[str, Any]) -> None:
+        """Write down that every trial was asked and judged, `errors` of its requests in vain, and on which devices."""
         sums = {name: file_sha256(self.folder / name) for name in (TRIALS, RESPONSES, OUTCOMES)}
         told = {
             "status": "incomplete" if errors else "finished",
             "finished": ended,
             "seconds": self.manifest.seconds + seconds,
             "sha256": {} if errors else sums,
+            "environment": {**self.manifest.environment, **({"devices": devices} if devices else {})},
         }
         self.manifest = self.manifest.model_copy(update=told)
         write_manifest(self.folder, self.manifest)

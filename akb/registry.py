@@ -193,8 +193,9 @@ class Registry:
             return [(folder.file.name, "")]
         wanted = name.replace("_", "-").casefold()
         tasks = [*self.folders, *self.task_plugins]
-        if wanted in tasks:
-            return [(wanted, "")]
+        for exact in (name, wanted):
+            if exact in tasks:
+                return [(exact, "")]
         if parts := self._parts(self.bank, wanted):
             return [(self.bank.file.name, part) for part in parts]
         whole = [task for task in tasks if fnmatchcase(task, wanted)]
@@ -308,6 +309,9 @@ class Registry:
             if wanted == card.name or wanted in card.aliases:
                 return card
         adapter, colon, rest = name.partition(":")
+        same = [card for card in self.cards.values() if (card.adapter, card.model) == (adapter, rest)]
+        if len(same) == 1:  # how it is to be run is known
+            return same[0]
         if colon and rest and adapter in {*ADAPTERS, *self.adapter_plugins}:
             return Card(name=_card_name(name), adapter=adapter, model=rest)
         if Path(name).is_dir():

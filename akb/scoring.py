@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from akb import records
+from akb.engine import next_step
 from akb.errors import AkbError
 from akb.registry import Registry
 from akb.run import Run
@@ -88,13 +89,15 @@ def judged(run: Run, task: Task) -> list[tuple[Trial, Outcome]]:
     found = []
     for trial in records.read_trials(run.path):
         known = answered.get(trial.id, {})
-        if not known or sorted(known) != list(range(len(known))):
+        whole = sorted(known) == list(range(len(known)))
+        outcome = next_step(task, trial, [known[number] for number in sorted(known)]) if whole else None
+        if not isinstance(outcome, Outcome):
             raise AkbError(
                 f"question {trial.id} has no response yet",
                 where=str(run.path),
                 fix="Go on with the run first: give its `akb eval` command again.",
             )
-        found.append((trial, task.judge(trial, [known[number] for number in range(len(known))])))
+        found.append((trial, outcome))
     return found
 
 
@@ -110,20 +113,26 @@ def task_of(manifest: records.Manifest, changes: Mapping[str, Any]) -> Task:
         )
     name = str(identity["task"]["name"])
     if identity.get("protocol") is None:
-        raise AkbError(
-            f"task {name} was made by a program, and its record cannot be judged without it",
-            where=f"run of {manifest.model}",
-            fix="Judge it in Python: akb.scoring.judged(run, task)",
-        )
+        raise _program(name, manifest)
     protocol = parse(Protocol, identity["protocol"], "run.json").changed(dict(changes))
     prompt = parse(Prompt, identity["prompt"], "run.json")
     asking = Asking(protocol, prompt, identity["seed"], identity["listen"], identity["control"])
     registry = Registry()
     if name in registry.task_plugins:
         return registry.task(name, asking)
+    if identity["task"].get("asks") != "multiple-choice":  # it judges in its own way
+        raise _program(name, manifest)
     task = MultipleChoice(asking)
     task.name, task.version = name, str(identity["task"].get("version", ""))
     return task
+
+
+def _program(name: str, manifest: records.Manifest) -> AkbError:
+    return AkbError(
+        f"task {name} was made by a program, and its record cannot be judged without it",
+        where=f"run of {manifest.model}",
+        fix="Judge it in Python: akb.scoring.judged(run, task)",
+    )
 
 
 def _saved(run: Run, task: Task, pairs: list[tuple[str, Outcome]], save: Path) -> Run:
@@ -141,6 +150,7 @@ def _saved(run: Run, task: Task, pairs: list[tuple[str, Outcome]], save: Path) -
             shutil.copyfile(run.path / name, save / name)
     records.write_outcomes(save, pairs)
     sums = {name: records.file_sha256(save / name) for name in (records.TRIALS, records.RESPONSES, records.OUTCOMES)}
-    told = {"protocol": protocol.name, "identity": identity, "sha256": sums}
+    label = run.manifest.protocol.replace(run.manifest.identity["protocol"]["name"], protocol.name, 1)
+    told = {"protocol": label, "identity": identity, "sha256": sums}
     records.write_manifest(save, run.manifest.model_copy(update=told))
     return Run.load(save)

@@ -59,7 +59,7 @@ class Question:
     Attributes:
         id: unique within its task.
         answer: index of the key in `options`, counted from 0.
-        template_id: questions made from one pattern share it; intervals are clustered by it.
+        template_id: questions made from one pattern share it; they are not independent of one another.
         meta: anything else worth keeping (kind, sources, difficulty ...), JSON values only.
     """
 

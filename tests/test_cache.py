@@ -185,7 +185,7 @@ FOLDERS: dict[str, Any] = {
 }
 ARGS: dict[str, dict[str, Any]] = {
     "dtype": {"dtype": "float16"}, "template": {"template": "plain"}, "quantize": {"quantize": "4bit"},
-    "attention": {"attention": "eager"}, "device": {"device": "cpu"},
+    "attention": {"attention": "eager"}, "trust_remote_code": {"trust_remote_code": True},
 }  # fmt: skip
 
 

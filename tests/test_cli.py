@@ -183,7 +183,7 @@ def test_options_go_over_the_run_file_and_the_run_file_over_defaults(akb: Akb, t
     assert (over["model"], over["config"]["seed"], over["config"]["limit"]) == ("random", 5, 2)
     assert over["protocol"] == "akb-v1-loglik+order=cyclic,shots=1,seed=5"
     assert config("--shots", "0")["protocol"] == "akb-v1-loglik+order=cyclic,shots=0,seed=3"
-    assert config("-t", "phonetic/syllables")["task"] == "akb-open/phonetic/syllables"
+    assert config("-t", "phonetic/syllables")["task"] == "akb-open/phonetic/syllables (first 4)"
 
 
 def test_the_config_of_a_record_runs_again_to_the_same_run(akb: Akb, tmp_path: Path) -> None:

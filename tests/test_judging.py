@@ -77,15 +77,16 @@ def test_a_tie_of_different_options_is_no_answer() -> None:
 
 
 def test_a_tie_of_options_that_say_the_same_is_an_answer() -> None:
-    doubled = question(("two", "Five", "five ", "ten"))
+    doubled = question(("two", "Five", "Five ", "ten"))
     assert only(judge(LETTERS, doubled, plain(-3.0, -1.0, -1.0, -2.0))).correct
 
 
 def test_a_duplicate_of_the_key_is_as_right_as_the_key() -> None:
-    doubled = question(("two", "Five", " five", "ten"))
+    doubled = question(("two", "Five", " Five", "ten"))
     answer = only(judge(LETTERS, doubled, plain(-3.0, -2.0, -1.0, -2.5)))
     assert (answer.chosen, answer.correct) == (2, True)
-    assert same_text("A  b", "a B ")
+    assert same_text("A  b", "A b ")
+    assert not same_text("CM7", "Cm7")  # two chords
     assert not same_text("ab", "a b")
 
 

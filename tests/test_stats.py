@@ -172,7 +172,7 @@ def test_scores_by_other_rules_are_strict_means_over_all_questions() -> None:
 
 
 def test_a_duplicate_of_the_key_raises_chance_and_counts_for_the_baselines() -> None:
-    row = summarise([judged("1", [W], options=("Five", "two", "FIVE ", "ten"), orders=[[2, 1, 0, 3]])]).rows[0]
+    row = summarise([judged("1", [W], options=("Five", "two", "Five ", "ten"), orders=[[2, 1, 0, 3]])]).rows[0]
     assert (row.chance, row.first, row.longest) == (0.5, 1.0, 1.0)
 
 

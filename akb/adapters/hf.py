@@ -104,10 +104,9 @@ class HF:
             "template": self.template,
             "template_sha256": None if template is None else snapshot.text_sha256(template),
             "reasoning": self.card.reasoning.model_dump(mode="json"),
-            "device": self.args.device if self.args.device == "auto" else self.args.device.split(":")[0].split(",")[0],
         }
-        for name in ("quantize", "attention", "device_map"):
-            if getattr(self.args, name) is not None:
+        for name in ("quantize", "attention", "device_map", "trust_remote_code"):
+            if getattr(self.args, name):
                 told[name] = getattr(self.args, name)
         if self.args.peft is not None:
             told["peft"] = {"name": self.args.peft, "revision": self.peft_revision}
@@ -120,6 +119,15 @@ class HF:
             return None
         folder = Path(self.args.peft)
         return snapshot.folder_identity(folder) if folder.is_dir() else snapshot.find(self.args.peft).revision
+
+    def environment(self) -> dict[str, Any]:
+        """On what the model ran, for the record; nothing where it was not loaded. It moves rounding alone, and is no
+        part of the fingerprint."""
+        if "_model" not in self.__dict__ and len(self.devices) == 1:
+            return {}
+        torch = _torch(self.where)
+        names = [torch.cuda.get_device_name(d) if d.startswith("cuda") else d for d in self.devices]
+        return {"devices": list(self.devices), "names": names}
 
     @property
     def context(self) -> int | None:
@@ -283,9 +291,12 @@ def _response(request: Choose, encoded: Encoded, values: Mapping[tuple[int, int]
 
 
 def _kind(request: Request) -> object:
-    """Requests of one kind can go through the model together."""
+    """Requests of one kind can go through the model together. What is drawn goes alone: its neighbours would else
+    have a part in what is drawn."""
     if isinstance(request, Choose):
         return "choose"
+    if request.decoding.temperature > 0:
+        return object()
     return replace(request.decoding, draw=0)
 
 

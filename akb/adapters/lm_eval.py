@@ -27,7 +27,7 @@ from pydantic import Field
 
 from akb.adapters import snapshot
 from akb.adapters.cards import Card
-from akb.adapters.rendering import plain
+from akb.adapters.rendering import dated, plain
 from akb.errors import AkbError, missing_extra, unknown
 from akb.strict import Strict, parse
 from akb.types import Capabilities, Choose, Clip, Finish, Generate, Message, Request, Response, Score
@@ -256,7 +256,12 @@ class LmEval:
         with _explained(self.where, "cannot be loaded"):
             kind = get_model(self.name)  # imports what it needs, so that it can be quieted
             with _quiet():
-                return kind.create_from_arg_obj({**_on_cpu(kind, self.settings), **self.settings})
+                told = {**_on_cpu(kind, self.settings), **_thinking_off(kind), **self.settings}
+                made = kind.create_from_arg_obj(told)
+            tokenizer = vars(made).get("tokenizer")  # some look for one only when asked
+            if tokenizer is not None and isinstance(getattr(tokenizer, "chat_template", None), str):
+                tokenizer.chat_template = dated(tokenizer.chat_template, self.where)
+            return made
 
     def _call(self, method: str, asks: Sequence[tuple[Any, Any]]) -> Sequence[Any]:
         if not asks:
@@ -327,6 +332,11 @@ def _on_cpu(kind: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     import torch
 
     return {} if torch.cuda.is_available() else {"device": "cpu"}
+
+
+def _thinking_off(kind: Any) -> dict[str, Any]:
+    """Thinking is off where it can be, as under every protocol that does not ask for it."""
+    return {"enable_thinking": False} if "enable_thinking" in inspect.signature(kind).parameters else {}
 
 
 def _no_audio(messages: Sequence[Message], where: str) -> None:

@@ -80,11 +80,33 @@ def model(snapshot: Snapshot, args: Args, dtype: str, device: str, where: str, p
         options["device_map"] = args.device_map
     with _quiet(), _explained(where, "model"):
         loaded = transformers.AutoModelForCausalLM.from_pretrained(source, **options)
+    ends = getattr(loaded.generation_config, "eos_token_id", None)
+    # transformers fills whatever a request leaves open from here: the model's own penalties and temperatures
+    loaded.generation_config = transformers.GenerationConfig(eos_token_id=ends)
+    if "device_map" not in options and dtype != "float32":
+        _exact_logits(loaded)
     if args.peft is not None:
         loaded = _with_peft(loaded, args.peft, peft, where)
     if "device_map" not in options:
         loaded = _moved(loaded, device, where)
     return loaded.eval()
+
+
+def _exact_logits(loaded: Any) -> None:
+    """Let a half-precision model compute its logits in fp32, from its last hidden states.
+
+    Half-precision logits are rounded to steps of an eighth of a nat, so that the two best options often have the very
+    same value. The output layer alone in fp32 mends that at the cost of one more copy of it. Models that are spread
+    over devices or quantised keep their own.
+    """
+    import copy
+
+    head = loaded.get_output_embeddings()
+    if head is None:
+        return
+    exact = copy.deepcopy(head).float()  # a copy, so that tied input embeddings stay as they are
+    exact.register_forward_pre_hook(lambda _, inputs: (inputs[0].float(), *inputs[1:]))
+    loaded.set_output_embeddings(exact)
 
 
 def _moved(loaded: Any, device: str, where: str) -> Any:

@@ -50,7 +50,7 @@ class Renderer:
     def __init__(self, tokenizer: Any, template: Literal["chat", "plain"], reasoning: Reasoning, where: str) -> None:
         self.tokenizer, self.reasoning, self.where = tokenizer, reasoning, where
         self.chat = template == "chat" and bool(getattr(tokenizer, "chat_template", None))
-        self.template = dated(tokenizer.get_chat_template()) if self.chat else None
+        self.template = dated(tokenizer.get_chat_template(), where) if self.chat else None
         self.bos: int | None = tokenizer.bos_token_id
         ids = tokenizer("a")["input_ids"]
         self.adds_bos = self.bos is not None and len(ids) > 0 and ids[0] == self.bos
@@ -156,10 +156,18 @@ def _text(message: Message, where: str) -> str:
     return message.text
 
 
-def dated(template: str) -> str:
+def dated(template: str, where: str) -> str:
     """A chat template that writes today's date, made to write the same day always: or no score could be had again
-    tomorrow. It is the day that Llama 3.1's template writes by itself."""
-    return _NOW.sub(lambda call: repr(THE_DAY.strftime(call[2])), template)
+    tomorrow. It is the day that Llama 3.1's template writes by itself.
+
+    Raises:
+        AkbError: it writes the date in a way that is not understood.
+    """
+    fixed = _NOW.sub(lambda call: repr(THE_DAY.strftime(call[2])), template)
+    if "strftime_now(" in fixed:
+        raise AkbError("the chat template writes today's date in a way that cannot be held fast", where=where,
+                       fix="Ask the model as plain text: --set model.template=plain")  # fmt: skip
+    return fixed
 
 
 def _common(a: Sequence[int], b: Sequence[int]) -> int:

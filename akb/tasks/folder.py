@@ -182,12 +182,19 @@ class FolderTask(MultipleChoice):
         """Name, version and the hash of every byte of the data: another file is another run."""
         digest = hashlib.sha256()
         extra = [self.folder.path / self.folder.file.fewshot] if self.folder.file.fewshot else []
-        for file in (*self._files, *extra):
+        for path in (*self._files, *extra):
             try:
-                digest.update(file.read_bytes())
+                digest.update(path.read_bytes())
             except OSError as error:
-                raise AkbError(f"cannot be read: {error.strerror}", where=str(file)) from None
-        told = {"name": self.name, "version": self.version, "data_sha256": digest.hexdigest()}
+                raise AkbError(f"cannot be read: {error.strerror}", where=str(path)) from None
+        told: dict[str, Any] = {
+            "name": self.name,
+            "version": self.version,
+            **self._way_of_asking(),
+            "format": self.folder.file.format,
+            "fields": self.folder.file.fields.model_dump(mode="json"),
+            "data_sha256": digest.hexdigest(),
+        }
         if self.folder.taxonomy is not None:
             told["taxonomy"] = self.folder.taxonomy.name
         if self.folder.file.format == "official":

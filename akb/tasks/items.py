@@ -216,12 +216,21 @@ def _options(row: Mapping[str, Any], fields: Fields, where: str) -> tuple[str, .
         except json.JSONDecodeError:
             raise AkbError(f"options: a list is wanted (found {found[:60]!r})", where=where) from None
     if isinstance(found, Mapping):
+        labels = [str(label).strip().upper() for label in found]
+        if labels != [chr(ord("A") + place) for place in range(len(labels))]:
+            raise AkbError(
+                f"options: labels A, B, C ... in their order are wanted (found {', '.join(labels)})", where=where
+            )
         found = list(found.values())
     if found is None:
         for columns in fields.option_columns:
             values = [row.get(name) for name in columns]
             if len([v for v in values if v not in (None, "")]) >= 2:
                 found = [v for v in values if v not in (None, "")]
+                if found != values[: len(found)]:
+                    raise AkbError(
+                        f"options: a column is empty before one that is not (of {', '.join(columns)})", where=where
+                    )
                 break
     if not isinstance(found, (list, tuple)):
         raise AkbError("no options: a list in 'options' or 'choices', or one column an option, is wanted", where=where)

@@ -6,6 +6,7 @@ Nothing is ever guessed: what cannot be read, and what is a tie, is WRONG_FORMAT
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Sequence
 
 from akb.extraction import extract
@@ -16,8 +17,9 @@ TIE = 1e-9  # nats; nearer than this two options are equally probable
 
 
 def same_text(a: str, b: str) -> bool:
-    """Whether two options say the same; a duplicate of the key is as right as the key."""
-    return " ".join(a.split()).casefold() == " ".join(b.split()).casefold()
+    """Whether two options say the same; a duplicate of the key is as right as the key. Case counts: the chord Cm7 is
+    not CM7."""
+    return unicodedata.normalize("NFC", " ".join(a.split())) == unicodedata.normalize("NFC", " ".join(b.split()))
 
 
 def answer(question: Question, order: Sequence[int], place: int) -> Answer:

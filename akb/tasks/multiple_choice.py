@@ -5,7 +5,10 @@ A task of one's own is a subclass with a name, a version and `questions()`; see 
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
@@ -34,7 +37,18 @@ class MultipleChoice:
         return ()
 
     def describe(self) -> Mapping[str, Any]:
-        return {"name": self.name, "version": self.version}
+        """Name, version and the hash of every question and example: other questions are another run."""
+        digest = hashlib.sha256()
+        for question in (*self.questions(), *self.examples()):
+            digest.update(json.dumps(asdict(question), sort_keys=True, default=str).encode())
+        told = {"name": self.name, "version": self.version, "questions_sha256": digest.hexdigest()}
+        return told | self._way_of_asking()
+
+    def _way_of_asking(self) -> dict[str, str]:
+        """Whether this class's own requests and judgement hold, so that a record can be judged without the task."""
+        kind = type(self)
+        own = kind.requests is MultipleChoice.requests and kind.judge is MultipleChoice.judge
+        return {"asks": "multiple-choice"} if own else {}
 
     def trial(self, question: Question) -> Trial:
         a, many = self.asking, len(question.options)
@@ -42,6 +56,9 @@ class MultipleChoice:
             raise AkbError(f"options: 2 to {len(ask.LABELS)} are wanted, found {many}", where=question.id)
         if not 0 <= question.answer < many:
             raise AkbError(f"answer: {question.answer} is out of range for {many} options", where=question.id)
+        if a.protocol.shots and any(_alike(question, example) for example in self._shots):
+            raise AkbError(f"the question {question.id} is also a worked example", where=f"task {self.name}",
+                           fix="Take it out of the few-shot file, or ask without --shots.")  # fmt: skip
         orders = ask.orders(question, a.protocol.order, a.seed, self.name)
         return Trial(question.id, question, {"orders": orders})
 
@@ -95,3 +112,10 @@ class MultipleChoice:
 def asks_by_reply(requests: Sequence[Request]) -> bool:
     """Whether any of the requests wants a reply in words."""
     return any(isinstance(request, Generate) for request in requests)
+
+
+def _alike(question: Question, example: Question) -> bool:
+    """Whether a question and an example are the same: the same words about the same clips."""
+    texts = [" ".join(q.text.split()).casefold() for q in (question, example)]
+    clips = [[clip.sha256 for clip in q.audio] for q in (question, example)]
+    return texts[0] == texts[1] and clips[0] == clips[1]

@@ -106,8 +106,10 @@ class Protocol(Strict):
     @field_validator("thinking", mode="before")
     @classmethod
     def _yaml_off(cls, value: Any) -> Any:
-        """YAML 1.1 reads a bare `off` as false."""
-        return {False: "off", True: "on"}.get(value, value) if isinstance(value, bool) else value
+        """YAML 1.1 reads a bare `off` as false; a budget of nothing is off as well."""
+        if isinstance(value, bool):
+            return "on" if value else "off"
+        return "off" if value == 0 else value
 
     @field_validator("extraction")
     @classmethod
