@@ -81,7 +81,7 @@ class Run:
 
     def table(self) -> str:
         """The run's table as plain text."""
-        from akb.cli.tables import as_text, run_table
+        from akb.report import as_text, run_table
 
         return as_text(run_table(self))
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import akb
-from akb.cli.tables import as_text, comparisons, percent
+from akb.report import as_text, comparisons, percent
 
 
 def run(
@@ -90,7 +90,7 @@ def test_a_data_frame_has_a_row_a_question_and_the_tables_accuracy(tmp_path: Pat
 
 
 def test_what_looks_like_markup_is_shown_as_it_is() -> None:
-    from akb.cli.tables import as_text, listing
+    from akb.report import as_text, listing
 
     told = as_text(listing(["[bold]name"], [['pip install "akb[hf]" :smile: [/x]']], title="[red]title"))
     assert "[bold]name" in told

@@ -27,7 +27,7 @@ PACKAGE_OF = {"google.genai": "google-genai"}
 
 def doctor(json: options.Json = False) -> None:
     """Show what is installed, which keys are set (never their values), which device there is, and what is missing."""
-    from akb.cli import tables
+    from akb import report
 
     told = {
         "akb": _version("akb"),
@@ -39,18 +39,18 @@ def doctor(json: options.Json = False) -> None:
         "content": _content(),
     }
     if json:
-        tables.print_json(told)
+        report.print_json(told)
         return
     print(f"akb {told['akb']}, Python {told['python']}, {told['platform']}\n")
     rows = [(e["extra"], "yes" if e["installed"] else "no", e["found"], e["mend"]) for e in _extras()]
-    tables.show(tables.listing(["extra", "installed", "found", "to install it"], rows))
+    report.show(report.listing(["extra", "installed", "found", "to install it"], rows))
     print()
     keys = [(name, "set" if there else "not set") for name, there in _keys().items()]
-    tables.show(tables.listing(["key (environment variable)", ""], keys))
+    report.show(report.listing(["key (environment variable)", ""], keys))
     print()
-    tables.show(tables.listing(["device", ""], _devices()))
+    report.show(report.listing(["device", ""], _devices()))
     print()
-    tables.show(tables.listing(["content", ""], list(_content().items())))
+    report.show(report.listing(["content", ""], list(_content().items())))
 
 
 def _keys() -> dict[str, bool]:

@@ -133,26 +133,26 @@ def _carry_out(
 
 
 def _print(runs: list[Run], json: bool) -> None:
-    from akb.cli import tables
+    from akb import report
 
     if json:
-        tables.print_json([run.to_dict() for run in runs])
+        report.print_json([run.to_dict() for run in runs])
         return
     several = len(runs) > 1
     for run in runs:
         baseline = all("baseline" in str(p.get("adapter")) for p in run.manifest.identity["parties"].values())
         if not (several and baseline):
-            tables.show(tables.run_table(run))
-            tables.show("")
+            report.show(report.run_table(run))
+            report.show("")
     if several:
-        for table in tables.comparisons(runs):
-            tables.show(table)
+        for table in report.comparisons(runs):
+            report.show(table)
 
 
 def _dry_run(configs: list[RunConfig], registry: Registry, json: bool) -> None:
     """What would be asked of whom, with the first question as text; the model's own files are not needed."""
+    from akb import report
     from akb.adapters.rendering import plain
-    from akb.cli import tables
     from akb.evaluation import plans
 
     found = []
@@ -174,11 +174,11 @@ def _dry_run(configs: list[RunConfig], registry: Registry, json: bool) -> None:
                 }
             )
     if json:
-        tables.print_json(found)
+        report.print_json(found)
         return
     for run in found:
-        tables.show("\n".join(f"{name}: {value}" for name, value in run.items() if name != "first" and value))
-        tables.show(f"the first question, as plain text:\n\n{run['first']}\n")
+        report.show("\n".join(f"{name}: {value}" for name, value in run.items() if name != "first" and value))
+        report.show(f"the first question, as plain text:\n\n{run['first']}\n")
 
 
 def _card(plan: Any, registry: Registry) -> dict[str, Any]:

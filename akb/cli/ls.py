@@ -23,17 +23,17 @@ def ls(
     json: options.Json = False,
 ) -> None:
     """List tasks, models or protocols."""
-    from akb.cli import tables
+    from akb import report
 
     if what not in KINDS:
         raise unknown("list", what, KINDS, see=f"Wanted: {', '.join(KINDS)}.")
     registry = options.registry(include)
     rows = {"tasks": _tasks, "models": _models, "protocols": _protocols}[what](registry)
     if json:
-        tables.print_json(rows)
+        report.print_json(rows)
         return
     columns = list(rows[0]) if rows else ["name"]
-    tables.show(tables.listing(columns, [list(row.values()) for row in rows]))
+    report.show(report.listing(columns, [list(row.values()) for row in rows]))
 
 
 def _tasks(registry: Registry) -> list[dict[str, object]]:

@@ -16,32 +16,31 @@ def runs(
     json: options.Json = False,
 ) -> None:
     """List runs with their accuracy; for a single run's folder, its table."""
-    from akb import records
-    from akb.cli import tables
+    from akb import records, report
     from akb.errors import AkbError
     from akb.run import Run
     from akb.settings import load
 
     if schema:
-        tables.print_json(records.Manifest.model_json_schema(by_alias=True))
+        report.print_json(records.Manifest.model_json_schema(by_alias=True))
         return
     base = folder if folder is not None else load().runs
     if not base.is_dir():
         raise AkbError("there is no such folder", where=str(base), fix="Runs are made by: akb eval")
     if (base / records.MANIFEST).is_file():
         run = Run.load(base)
-        tables.print_json(run.to_dict()) if json else tables.show(tables.run_table(run))
+        report.print_json(run.to_dict()) if json else report.show(report.run_table(run))
         return
     found = [_row(path.parent) for path in sorted(base.rglob(records.MANIFEST))]
     if json:
-        tables.print_json(found)
+        report.print_json(found)
         return
     columns = ["model", "task", "protocol", "n", "accuracy", "95 % interval", "not readable", "status", "path"]
-    tables.show(tables.listing(columns, [_cells(row) for row in found]))
+    report.show(report.listing(columns, [_cells(row) for row in found]))
 
 
 def _cells(row: dict[str, Any]) -> list[object]:
-    from akb.cli.tables import percent
+    from akb.report import percent
 
     head = [row.get(name, "") for name in ("model", "task", "protocol")]
     numbers: list[object] = ["", "", "", ""]

@@ -29,7 +29,7 @@ def score(
     Without a rule the run's own is used (by the code as it is now), and its outcomes are written anew. With another
     rule the run is left as it is: its table is printed under a name that says so, and kept only with --save.
     """
-    from akb.cli import tables
+    from akb import report
     from akb.errors import AkbError
     from akb.scoring import POLICIES, by_policy, rescore
 
@@ -45,8 +45,8 @@ def score(
         if json:
             found.append({**run.to_dict(), "policy": policy, "by_policy": by_policy(run.summary, policy)})
             continue
-        tables.show(tables.run_table(run))
+        report.show(report.run_table(run))
         if policy != "strict":
-            tables.show(f"accuracy by policy {policy}: {tables.percent(by_policy(run.summary, policy))}")
+            report.show(f"accuracy by policy {policy}: {report.percent(by_policy(run.summary, policy))}")
     if json:
-        tables.print_json(found)
+        report.print_json(found)

@@ -28,7 +28,7 @@ def show(
     json: options.Json = False,
 ) -> None:
     """Show a question as it is asked: the rendered prompt, token ids, BOS count, continuations and key."""
-    from akb.cli import tables
+    from akb import report
     from akb.evaluation import unmanned
 
     registry = options.registry(include)
@@ -39,7 +39,7 @@ def show(
     adapter = registry.adapter(registry.card(model), config.model_args) if model else None
     told = _told(plan.task, question, adapter)
     if json:
-        tables.print_json(told)
+        report.print_json(told)
         return
     _print(told)
 

@@ -21,15 +21,15 @@ def validate(
 
     Renders every question, proves computed keys, finds duplicates, unbalanced keys and telling lengths. Errors end
     with exit code 2; warnings do not."""
-    from akb.cli import tables
+    from akb import report
     from akb.validation import check_content
 
-    report = check_content(path)
+    found = check_content(path)
     if json:
-        tables.print_json(report.to_dict())
+        report.print_json(found.to_dict())
     else:
-        for finding in report.findings:
-            tables.show(f"{finding.level}: {finding.where}: {finding.what}")
-        tables.show(report.summary())
-    if report.errors:
+        for finding in found.findings:
+            report.show(f"{finding.level}: {finding.where}: {finding.what}")
+        report.show(found.summary())
+    if found.errors:
         raise typer.Exit(EXIT_ERROR)

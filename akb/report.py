@@ -1,4 +1,4 @@
-"""What commands print: tables for people, JSON for programs."""
+"""What people and programs are shown: tables of runs, lists, JSON."""
 
 from __future__ import annotations
 
