@@ -217,7 +217,7 @@ class _Window:
         _check_capabilities(party, adapter, asks)
         self._recall(asks)
         self._look_up([ask for ask in asks if not ask.answered])
-        self._pair([ask for ask in asks if not ask.answered])
+        self._pair(asks)
         missing = [ask for ask in asks if not ask.answered and not ask.cached]
         if not missing:
             return
@@ -261,12 +261,19 @@ class _Window:
 
     def _pair(self, asks: Sequence[_Ask]) -> None:
         """The same request twice in a wave (one clip, many questions) is asked once; its twins get its response."""
+        known = {ask.key: self.responses[ask.trial][ask.number] for ask in asks if ask.answered}
         first: dict[str, _Ask] = {}
-        for ask in asks:
-            one = first.setdefault(ask.key, ask)
-            if one is not ask:
-                ask.cached = True
+        late: list[tuple[_Ask, Response]] = []
+        for ask in (ask for ask in asks if not ask.answered):
+            if (response := known.get(ask.key)) is not None:  # a run was killed between the two
+                late.append((ask, response))
+            elif (one := first.setdefault(ask.key, ask)) is not ask:
                 one.twins.append(ask)
+            else:
+                continue
+            ask.cached = True
+        if late:
+            self._deliver(late)
 
     def _ask_local(self, adapter: LocalAdapter, asks: Sequence[_Ask]) -> None:
         """Ask in the batches of an uninterrupted run: planned over all asks, less those that the cache answered.

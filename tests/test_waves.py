@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,19 @@ def test_one_request_of_many_trials_is_asked_once_and_all_get_its_response(tmp_p
     assert reader.asked == [f"captioner 1: What is sound {n}?" for n in range(N)]
     captions = [response.text for _, number, response in found.responses() if number == 0]
     assert captions == ["captioner 1"] * N
+
+
+def test_a_twin_that_was_not_written_down_is_not_asked_on_resuming(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    run(folder, Model("captioner"), Model("reader"))
+    lines = (folder / "responses.jsonl").read_text("utf-8").splitlines(keepends=True)
+    (folder / "responses.jsonl").write_text("".join(lines[:2]), "utf-8")  # killed after two of the five captions
+    manifest = json.loads((folder / "run.json").read_text("utf-8"))
+    (folder / "run.json").write_text(json.dumps({**manifest, "status": "running", "sha256": {}}), "utf-8")
+    captioner, reader = Model("captioner"), Model("reader")
+    run(folder, captioner, reader)
+    assert captioner.asked == []
+    assert reader.asked == [f"captioner 1: What is sound {n}?" for n in range(N)]
 
 
 def test_what_follows_from_a_failed_response_is_not_asked_and_the_run_goes_on_later(tmp_path: Path) -> None:
