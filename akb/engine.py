@@ -1,7 +1,8 @@
 """The engine: carries requests from a task to adapters and responses back, and writes each down as it arrives.
 
 One engine, two ways to drive it: a local model is asked in batches, synchronously; an API is asked many single
-requests side by side. The engine looks into neither the task nor the model: it knows the contract alone.
+requests side by side (akb.calling). The engine looks into neither the task nor the model: it knows the contract
+alone.
 
 Trials go through in windows of fixed size, so that memory does not grow with the task; within a window they are
 asked in waves (all first requests, then all that follow from their responses, ...), so that a captioner has done its
@@ -11,17 +12,12 @@ same batches as an uninterrupted one.
 
 from __future__ import annotations
 
-import asyncio
-import random
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol
 
-import anyio
-import anyio.from_thread
-
+from akb.calling import Budget, Calls, Retry
 from akb.errors import AkbError
 from akb.jsonable import dumps, response_to
 from akb.records import Record, Recorded
@@ -30,6 +26,7 @@ from akb.types import (
     Adapter,
     Choose,
     Clip,
+    Fault,
     Finish,
     LocalAdapter,
     Outcome,
@@ -43,28 +40,6 @@ from akb.types import (
 )
 
 WINDOW = 4096
-
-
-@dataclass(frozen=True)
-class Retry:
-    """How often and how patiently a request is asked again after an error that may pass.
-
-    Attributes:
-        tries: how often a request is asked at most.
-        first, most: the first pause and the longest one, in seconds; pauses double, with jitter.
-        hopeless: this many requests answered in vain before any success end the run.
-    """
-
-    tries: int = 6
-    first: float = 0.5
-    most: float = 60.0
-    hopeless: int = 3
-
-    def pause(self, attempt: int, told: float | None) -> float:
-        """Seconds to wait after a failed attempt (from 0); what the server told goes first."""
-        if told is not None:
-            return min(told, self.most)
-        return float(min(self.most, self.first * 2**attempt) * random.uniform(0.5, 1.0))
 
 
 class Progress(Protocol):
@@ -82,6 +57,9 @@ class Progress(Protocol):
     def judged(self, trial: Trial, outcome: Outcome) -> None:
         """A trial is done."""
 
+    def faulted(self, fault: Fault, limit: int) -> None:
+        """A call to an API failed; so many may now be under way at once."""
+
 
 class Silent:
     """Watches nothing."""
@@ -93,6 +71,8 @@ class Silent:
     def asked(self, answered: int, *, from_record: bool) -> None: ...
 
     def judged(self, trial: Trial, outcome: Outcome) -> None: ...
+
+    def faulted(self, fault: Fault, limit: int) -> None: ...
 
 
 @dataclass
@@ -124,6 +104,7 @@ class Engine:
         parties: who is asked, by the name in `Request.to`; "model" is the one under test.
         record: where every response is written down.
         cache: responses of earlier runs; None for none.
+        retry, budget: of calls to APIs; a budget of None is without limit.
         errors, answers: how many requests had no response to be had, and how many had one.
     """
 
@@ -132,10 +113,12 @@ class Engine:
     record: Record
     cache: Cache | None = None
     progress: Progress = field(default_factory=Silent)
-    retry: Retry = Retry()
+    retry: Retry = field(default_factory=Retry)
+    budget: Budget | None = None
     errors: int = 0
     answers: int = 0
     _fingerprints: dict[str, Mapping[str, object]] = field(default_factory=dict)
+    _calls: dict[str, Calls] = field(default_factory=dict)
 
     def run(self, trials: Iterable[Trial]) -> Iterator[tuple[Trial, Outcome]]:
         """Ask and judge every trial; yields them in the order given.
@@ -154,6 +137,17 @@ class Engine:
         if party not in self._fingerprints:
             self._fingerprints[party] = self.adapter(party).fingerprint()
         return self._fingerprints[party]
+
+    def calls(self, party: str, adapter: RemoteAdapter) -> Calls:
+        """The calls to a party behind an API."""
+        if party not in self._calls:
+
+            def check(request: Request, response: Response) -> None:
+                _check_responses(adapter, [request], [response])
+
+            faulted = self.progress.faulted
+            self._calls[party] = Calls(adapter, check, self.retry, self.budget, faulted, answered=self.answers > 0)
+        return self._calls[party]
 
     def adapter(self, party: str) -> Adapter:
         """The adapter that plays a party."""
@@ -224,7 +218,8 @@ class _Window:
         if isinstance(adapter, LocalAdapter):
             self._ask_local(adapter, asks)
         elif isinstance(adapter, RemoteAdapter):
-            _Remote(adapter, self.engine.retry, self._deliver, succeeded=self.engine.answers > 0).run(missing)
+            calls = self.engine.calls(party, adapter)
+            calls.run([ask.request for ask in missing], lambda place, found: self._deliver([(missing[place], found)]))
         else:
             raise AkbError(f"{type(adapter).__name__} is neither a LocalAdapter nor a RemoteAdapter")
 
@@ -233,7 +228,7 @@ class _Window:
         recalled = []
         for ask in asks:
             trial = self.trials[ask.trial].id
-            line = self.engine.record.responses.get((trial, ask.number))
+            line = self.engine.record.recall(trial, ask.number)
             if line is None or line.response.finish == Finish.ERROR:
                 continue
             if line.key != ask.key:
@@ -301,7 +296,8 @@ class _Window:
         """Responses have arrived: write them down, and let their trials go on."""
         pairs = [(ask, response) for first, response in pairs for ask in (first, *first.twins)]
         self.engine.record.add(
-            Recorded(self.trials[ask.trial].id, ask.number, ask.key, response, ask.cached) for ask, response in pairs
+            Recorded(self.trials[ask.trial].id, ask.number, ask.key, response, ask.cached, ask.request.to)
+            for ask, response in pairs
         )
         new = {ask.key: response for ask, response in pairs if not ask.cached}
         if new and self.engine.cache is not None:
@@ -360,77 +356,3 @@ def _broken(adapter: Adapter, what: str) -> AkbError:
     name = adapter.fingerprint().get("adapter", type(adapter).__name__)
     return AkbError(f"the adapter does not do as it must: {what}", where=f"adapter {name}",
                     fix="What was answered is kept. Mend the adapter and run the same again.")  # fmt: skip
-
-
-@dataclass
-class _Remote:
-    """Asks single requests side by side: as many workers as the adapter bears, each taking the next request."""
-
-    adapter: RemoteAdapter
-    retry: Retry
-    deliver: Callable[[Sequence[tuple[_Ask, Response]]], None]
-    succeeded: bool = False
-    failed: int = 0
-
-    def run(self, asks: Sequence[_Ask]) -> None:
-        try:
-            if _in_event_loop():  # a notebook runs one already: ours gets a thread, which an interrupt ends too
-                with anyio.from_thread.start_blocking_portal() as portal:
-                    portal.call(self._all, asks)
-            else:
-                anyio.run(self._all, asks)
-        except BaseExceptionGroup as group:
-            raise _first_leaf(group) from None
-
-    async def _all(self, asks: Sequence[_Ask]) -> None:
-        queue = iter(asks)
-        async with anyio.create_task_group() as group:
-            for _ in range(min(max(1, self.adapter.concurrency), len(asks))):
-                group.start_soon(self._work, queue)
-
-    async def _work(self, queue: Iterator[_Ask]) -> None:
-        for ask in queue:
-            started = time.perf_counter()
-            response = await self._one(ask)
-            if not response.seconds:
-                response = replace(response, seconds=time.perf_counter() - started)
-            self.deliver([(ask, response)])
-
-    async def _one(self, ask: _Ask) -> Response:
-        message = ""
-        for attempt in range(self.retry.tries):
-            try:
-                response = await self.adapter.ask_one(ask.request)
-                _check_responses(self.adapter, [ask.request], [response])
-            except AkbError:
-                raise
-            except Exception as error:
-                fault = self.adapter.classify(error)
-                message = fault.message
-                if fault.kind == "fatal":
-                    break
-                if attempt + 1 < self.retry.tries:
-                    await anyio.sleep(self.retry.pause(attempt, fault.retry_after))
-            else:
-                self.succeeded = True
-                return response
-        self.failed += 1
-        if not self.succeeded and self.failed >= self.retry.hopeless:
-            raise AkbError(f"the model cannot be asked: {message}",
-                           fix="Nothing was lost; mend the cause and run the same again.")  # fmt: skip
-        return Response(finish=Finish.ERROR, error=message)
-
-
-def _in_event_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
-def _first_leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    leaf: BaseException = group
-    while isinstance(leaf, BaseExceptionGroup):
-        leaf = leaf.exceptions[0]
-    return leaf

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from akb import records, settings
+from akb.calling import Budget
 from akb.engine import Engine, Progress, Silent
 from akb.errors import AkbError
 from akb.records import Manifest, Record
@@ -28,6 +29,7 @@ from akb.tasks.folder import FolderTask
 from akb.tasks.official import differences
 from akb.tasks.protocol import Prompt, Protocol
 from akb.types import MODEL, Adapter, Question, Task, Trial
+from akb.usage import spent
 
 PACKAGES = (
     "akb",
@@ -210,6 +212,7 @@ def evaluate(
     include: Sequence[Path | str] = (),
     out: Path | str | None = None,
     cache: bool = True,
+    max_cost: float | None = None,
     progress: Progress | None = None,
     **config: Any,
 ) -> Run:
@@ -223,6 +226,7 @@ def evaluate(
         include: folders with tasks, cards and protocols of your own.
         out: the run's folder; default: one below the runs folder that a run of the same identity finds again.
         cache: use the response cache.
+        max_cost: US dollars that the run may cost, with what it has cost before it was interrupted.
         progress: whoever watches.
         config: further fields of `RunConfig`: limit, seed, listen, control, data, protocol_args, model_args ...
 
@@ -247,12 +251,14 @@ def evaluate(
         source = plans(wanted, registry, parties)
     else:
         source = iter((_own_plan(model, task, wanted, registry, parties),))
+    budget = None if max_cost is None else Budget(max_cost)
     runs: list[Run] = []
     for plan in source:
         folder = Path(out) if out is not None else registry.settings.runs / plan.folder_name
         if runs:
             raise AkbError(f"{', '.join(names)} are several tasks; evaluate() runs one at a time")
-        runs.append(execute(plan, folder, registry.settings, cache=cache, progress=progress or Silent()))
+        watched = progress or Silent()
+        runs.append(execute(plan, folder, registry.settings, cache=cache, progress=watched, budget=budget))
     return runs[0]
 
 
@@ -278,19 +284,29 @@ def _own_plan(
 
 
 def execute(
-    plan: Plan, folder: Path, user: settings.Settings, *, cache: bool, progress: Progress, fresh: bool = False
+    plan: Plan,
+    folder: Path,
+    user: settings.Settings,
+    *,
+    cache: bool,
+    progress: Progress,
+    fresh: bool = False,
+    budget: Budget | None = None,
 ) -> Run:
     """Carry out a plan in a folder; a finished run of the same identity is read, not asked again.
 
     Args:
+        budget: what may be spent; what the run has cost before counts.
         fresh: remove the run that is there, and ask everything anew.
     """
     store = Cache(user.cache_file, write_only=fresh) if cache else None
     try:
         record = Record.open(folder, _manifest(plan), fresh=fresh)
         try:
+            if budget is not None:
+                budget.spent += spent(records.read_responses(folder))
             if record.manifest.status != "finished":
-                _carry_out(plan, record, store, progress)
+                _carry_out(plan, record, store, progress, budget)
         except BaseException:
             record.discard_if_empty()
             raise
@@ -302,13 +318,15 @@ def execute(
     return Run.load(folder)
 
 
-def _carry_out(plan: Plan, record: Record, store: Cache | None, progress: Progress) -> None:
+def _carry_out(
+    plan: Plan, record: Record, store: Cache | None, progress: Progress, budget: Budget | None = None
+) -> None:
     started = time.perf_counter()
     trials = record.folder / records.TRIALS
     if not trials.exists():
         record.write_trials(plan.trials())
     progress.total(sum(1 for _ in records.read_trials(record.folder)))
-    engine = Engine(plan.task, plan.parties, record, store, progress)
+    engine = Engine(plan.task, plan.parties, record, store, progress, budget=budget)
     judged = ((trial.id, outcome) for trial, outcome in engine.run(records.read_trials(record.folder)))
     records.write_outcomes(record.folder, judged)
     told: dict[str, Any] = {name: getattr(adapter, "environment", dict)() for name, adapter in plan.parties.items()}

@@ -32,6 +32,8 @@ def response_to(response: Response) -> dict[str, Any]:
     for name in ("prompt_tokens", "completion_tokens", "reasoning_tokens", "served_model", "error", "notes"):
         if getattr(response, name):
             data[name] = getattr(response, name)
+    if response.cost is not None:
+        data["cost"] = response.cost
     data["seconds"] = round(response.seconds, 6)
     return data
 

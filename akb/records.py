@@ -12,20 +12,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from pydantic import Field
 
 from akb.errors import AkbError
+from akb.files import cut_unfinished_line, explained, explained_read, file_sha256, take_lock, write_whole
 from akb.jsonable import dumps, outcome_from, outcome_to, response_from, response_to, trial_from, trial_to
 from akb.strict import Strict, parse, read_text
-from akb.types import Outcome, Response, Trial
+from akb.types import MODEL, Outcome, Response, Trial
+from akb.usage import Usage, count
 
 SCHEMA = 1
 TRIALS, RESPONSES, OUTCOMES, MANIFEST = "trials.jsonl", "responses.jsonl", "outcomes.jsonl", "run.json"
@@ -41,6 +41,7 @@ class Manifest(Strict):
         status: "incomplete" if every question was judged, but some for want of a response (errors): the same
             command asks these again.
         notes: what a reader should know, e.g. how an official file differs from the known counts.
+        usage: what each party took, once the run has ended.
         sha256: of the data files, once the run is finished.
     """
 
@@ -57,6 +58,7 @@ class Manifest(Strict):
     finished: str | None = None
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
+    usage: dict[str, Usage] = Field(default_factory=dict)
     sha256: dict[str, str] = Field(default_factory=dict)
 
     model_config = Strict.model_config | {"populate_by_name": True}
@@ -80,19 +82,6 @@ def changed_fields(old: Any, new: Any, path: str = "") -> list[str]:
     return [f"{path}: {told[0]} -> {told[1]}"]
 
 
-@contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turns an error of the file system into one that says where and what to do."""
-    try:
-        yield
-    except OSError as error:
-        raise AkbError(
-            f"cannot be written: {error.strerror or error}",
-            where=str(path),
-            fix="What was answered so far is kept. Make room or choose another place (--out), and run the same again.",
-        ) from None
-
-
 class Recorded(NamedTuple):
     """A line of responses.jsonl: the response to one request of one trial.
 
@@ -100,6 +89,7 @@ class Recorded(NamedTuple):
         request: its number in the trial, from 0.
         key: the request's identity (`request_key`).
         cached: it came from the response cache; no model was asked in this run.
+        to: which party was asked.
     """
 
     trial: str
@@ -107,6 +97,7 @@ class Recorded(NamedTuple):
     key: str
     response: Response
     cached: bool = False
+    to: str = MODEL
 
 
 @dataclass
@@ -114,16 +105,17 @@ class Record:
     """A run's folder, open for writing by one process.
 
     Attributes:
-        responses: what was recorded before, by (trial id, number of the request).
+        known: where in responses.jsonl lies what was recorded before, by (trial id, number of the request).
         mended: bytes of an unfinished last line that a killed run left and that were cut off.
     """
 
     folder: Path
     manifest: Manifest
-    responses: dict[tuple[str, int], Recorded] = field(default_factory=dict)
+    known: dict[tuple[str, int], int] = field(default_factory=dict)
     mended: int = 0
     _lock: FileLock | None = None
     _file: IO[str] | None = None
+    _earlier: IO[bytes] | None = None
 
     @classmethod
     def open(cls, folder: Path, manifest: Manifest, *, fresh: bool = False) -> Record:
@@ -164,12 +156,24 @@ class Record:
                 return
             responses = self.folder / RESPONSES
             with explained(responses):
-                self.mended = _cut_unfinished_line(responses)
-            self.responses = {(line.trial, line.request): line for line in read_responses(self.folder)}
+                self.mended = cut_unfinished_line(responses)
+            self.known = {(line.trial, line.request): at for at, line in _placed_responses(self.folder)}
         elif any(self.folder.glob("*.jsonl")):
             raise AkbError(f"this folder holds a run whose {MANIFEST} is missing", where=str(self.folder),
                            fix="Choose another folder with --out.")  # fmt: skip
         write_manifest(self.folder, self.manifest)
+
+    def recall(self, trial: str, request: int) -> Recorded | None:
+        """What was recorded before this process took the run up; None for nothing."""
+        at = self.known.get((trial, request))
+        if at is None:
+            return None
+        path = self.folder / RESPONSES
+        with explained_read(path):
+            if self._earlier is None:
+                self._earlier = path.open("rb")
+            self._earlier.seek(at)
+            return _recorded(json.loads(self._earlier.readline()), str(path))
 
     def write_trials(self, trials: Iterable[Trial]) -> None:
         """Write down (anew) all trials of the run."""
@@ -194,6 +198,7 @@ class Record:
             "seconds": self.manifest.seconds + seconds,
             "sha256": {} if errors else sums,
             "environment": {**self.manifest.environment, **({"devices": devices} if devices else {})},
+            "usage": count(read_responses(self.folder)),
         }
         self.manifest = self.manifest.model_copy(update=told)
         write_manifest(self.folder, self.manifest)
@@ -207,61 +212,16 @@ class Record:
     def close(self) -> None:
         """Close the files and let others in."""
         file, self._file = self._file, None
+        earlier, self._earlier = self._earlier, None
         try:
+            if earlier is not None:
+                earlier.close()
             if file is not None:
                 with explained(self.folder / RESPONSES):
                     file.close()
         finally:
             if self._lock is not None:
                 self._lock.release()
-
-
-def take_lock(folder: Path) -> FileLock:
-    """Keep others from writing to a run until the lock is released (or the process ends).
-
-    Raises:
-        AkbError: another process holds it.
-    """
-    lock = FileLock(str(folder / ".lock"), timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise AkbError(
-            "another akb process is writing to this run",
-            where=str(folder),
-            fix="Wait for it, or give this run a folder of its own with --out.",
-        ) from None
-    return lock
-
-
-def is_written_to(folder: Path) -> bool:
-    """Whether a process is at work on a run."""
-    if not (folder / ".lock").exists():
-        return False
-    try:
-        take_lock(folder).release()
-    except AkbError:
-        return True
-    return False
-
-
-def write_whole(path: Path, content: str | Iterable[str]) -> None:
-    """Write a file so that it is there whole or as it was before. Errors of making the content stay what they are."""
-    beside = path.with_name(f".{path.name}.part")
-    with explained(path):
-        file = beside.open("w", encoding="utf-8")
-    try:
-        for text in [content] if isinstance(content, str) else content:
-            with explained(path):
-                file.write(text)
-        with explained(path):
-            file.flush()
-            os.fsync(file.fileno())
-    finally:
-        with explained(path):  # what could not be written is tried again here
-            file.close()
-    with explained(path):
-        beside.replace(path)
 
 
 def _remove(folder: Path) -> None:
@@ -280,35 +240,6 @@ def write_outcomes(folder: Path, pairs: Iterable[tuple[str, Outcome]]) -> None:
     """outcomes.jsonl, one line a trial."""
     lines = (dumps({"trial": trial, "outcome": outcome_to(outcome)}) + "\n" for trial, outcome in pairs)
     write_whole(folder / OUTCOMES, lines)
-
-
-def file_sha256(path: Path) -> str:
-    """The hash of a file's bytes."""
-    if not path.exists():
-        return hashlib.sha256(b"").hexdigest()
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _cut_unfinished_line(path: Path) -> int:
-    """A killed process may leave half a line at the end; it was never promised, so it goes. Returns its bytes."""
-    if not path.exists():
-        return 0
-    with path.open("r+b") as file:
-        size = file.seek(0, os.SEEK_END)
-        end, position = size, size
-        while position > 0:
-            step = min(65536, position)
-            position -= step
-            file.seek(position)
-            newline = file.read(step).rfind(b"\n")
-            if newline >= 0:
-                end = position + newline + 1
-                break
-            end = position
-        if end < size:
-            file.truncate(end)
-        return size - end
 
 
 # -- reading ---------------------------------------------------------------------------------------------------
@@ -334,8 +265,15 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def _lines(path: Path) -> Iterator[tuple[str, Any]]:
+    """(where it stands, value) of each line."""
+    return ((where, data) for _, where, data in _placed_lines(path))
+
+
+def _placed_lines(path: Path) -> Iterator[tuple[int, str, Any]]:
+    """(bytes before it, where it stands, value) of each line."""
     if not path.exists():
         return
+    before = 0
     with explained_read(path), path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
@@ -344,16 +282,8 @@ def _lines(path: Path) -> Iterator[tuple[str, Any]]:
                 raise _damaged(f"{path}:{number}", error.msg) from None
             except (UnicodeDecodeError, RecursionError) as error:
                 raise _damaged(f"{path}:{number}", error) from None
-            yield f"{path}:{number}", data
-
-
-@contextmanager
-def explained_read(path: Path) -> Iterator[None]:
-    """Turns an error of the file system into one that says where."""
-    try:
-        yield
-    except OSError as error:
-        raise AkbError(f"cannot be read: {error.strerror}", where=str(path)) from None
+            yield before, f"{path}:{number}", data
+            before += len(line)
 
 
 def _damaged(where: str, what: object) -> AkbError:
@@ -366,14 +296,23 @@ def _damaged(where: str, what: object) -> AkbError:
 
 def read_responses(folder: Path) -> Iterator[Recorded]:
     """The lines of responses.jsonl, in the order of arrival."""
-    for where, data in _lines(folder / RESPONSES):
-        try:
-            line = Recorded(**{**data, "response": response_from(data["response"])})
-            if not (isinstance(line.trial, str) and isinstance(line.request, int) and isinstance(line.key, str)):
-                raise ValueError("trial, request and key must be a text, a number and a text")
-            yield line
-        except (KeyError, TypeError, ValueError) as error:
-            raise _damaged(where, f"{type(error).__name__} {error}") from None
+    return (line for _, line in _placed_responses(folder))
+
+
+def _placed_responses(folder: Path) -> Iterator[tuple[int, Recorded]]:
+    """(bytes before it, line) of responses.jsonl."""
+    for before, where, data in _placed_lines(folder / RESPONSES):
+        yield before, _recorded(data, where)
+
+
+def _recorded(data: Any, where: str) -> Recorded:
+    try:
+        line = Recorded(**{**data, "response": response_from(data["response"])})
+        if not (isinstance(line.trial, str) and isinstance(line.request, int) and isinstance(line.key, str)):
+            raise ValueError("trial, request and key must be a text, a number and a text")
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(where, f"{type(error).__name__} {error}") from None
+    return line
 
 
 def read_trials(folder: Path) -> Iterator[Trial]:

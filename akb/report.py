@@ -12,6 +12,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from akb import usage
+
 if TYPE_CHECKING:
     from akb.run import Run
     from akb.stats.summary import Row
@@ -72,7 +74,8 @@ def _footnotes(run: Run) -> list[str]:
     if run.manifest.status == "incomplete":
         errors = summary.statuses.get("error", 0)
         lines.append(f"INCOMPLETE: {errors} answers are errors; the same command asks these again")
-    lines += [f"note: {note}" for note in run.manifest.notes]
+    lines += usage.told(run.manifest.usage)
+    lines += [f"note: {note}" for note in (*run.manifest.notes, *run.strangers)]
     lines.append(f"record: {run.path}")
     return lines
 

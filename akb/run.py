@@ -9,7 +9,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from akb import records
+from akb import records, usage
 from akb.errors import AkbError, missing_extra
 from akb.stats.summary import Summary, summarise
 from akb.types import Outcome, Response, Trial
@@ -79,6 +79,11 @@ class Run:
         """Strict accuracy over all questions (micro average), from 0 to 1."""
         return self.summary.rows[0].accuracy
 
+    @property
+    def strangers(self) -> tuple[str, ...]:
+        """Notes on answers by another model than the one asked for, or by several."""
+        return tuple(usage.strangers(self.manifest.usage, self.manifest.identity.get("parties", {})))
+
     def table(self) -> str:
         """The run's table as plain text."""
         from akb.report import as_text, run_table
@@ -104,7 +109,9 @@ class Run:
             "protocol": m.protocol,
             "status": m.status,
         }
-        return {**head, "seconds": m.seconds, "notes": m.notes, **self.summary.to_dict()}
+        took = {name: party.model_dump() for name, party in m.usage.items()}
+        notes = (*m.notes, *self.strangers)
+        return {**head, "seconds": m.seconds, "notes": notes, "usage": took, **self.summary.to_dict()}
 
 
 def _flat(trial: Trial, outcome: Outcome) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from akb import records
+from akb import files, records
 from akb.engine import next_step
 from akb.errors import AkbError
 from akb.registry import Registry
@@ -70,12 +70,12 @@ def rescore(folder: Path, changes: Mapping[str, Any] | None = None, save: Path |
 
 
 def _write_anew(run: Run, pairs: Iterable[tuple[str, Outcome]]) -> None:
-    with records.explained(run.path):
-        lock = records.take_lock(run.path)
+    with files.explained(run.path):
+        lock = files.take_lock(run.path)
     try:
         records.write_outcomes(run.path, pairs)
         if run.manifest.sha256:
-            sums = {**run.manifest.sha256, records.OUTCOMES: records.file_sha256(run.path / records.OUTCOMES)}
+            sums = {**run.manifest.sha256, records.OUTCOMES: files.file_sha256(run.path / records.OUTCOMES)}
             records.write_manifest(run.path, run.manifest.model_copy(update={"sha256": sums}))
     finally:
         lock.release()
@@ -144,12 +144,12 @@ def _saved(run: Run, task: Task, pairs: list[tuple[str, Outcome]], save: Path) -
         raise AkbError("only multiple-choice runs have rules to change", where=str(run.path))
     protocol = asking.protocol
     identity = {**run.manifest.identity, "protocol": protocol.model_dump(mode="json")}
-    with records.explained(save):
+    with files.explained(save):
         save.mkdir(parents=True, exist_ok=True)
         for name in (records.TRIALS, records.RESPONSES):
             shutil.copyfile(run.path / name, save / name)
     records.write_outcomes(save, pairs)
-    sums = {name: records.file_sha256(save / name) for name in (records.TRIALS, records.RESPONSES, records.OUTCOMES)}
+    sums = {name: files.file_sha256(save / name) for name in (records.TRIALS, records.RESPONSES, records.OUTCOMES)}
     label = run.manifest.protocol.replace(run.manifest.identity["protocol"]["name"], protocol.name, 1)
     told = {"protocol": label, "identity": identity, "sha256": sums}
     records.write_manifest(save, run.manifest.model_copy(update=told))

@@ -202,6 +202,7 @@ class Response:
         reasoning: the reasoning, kept apart from the answer; None where there was none.
         seconds: time that this answer took (its share, where several were computed together).
         served_model: the model's name as the server gave it; empty for local models.
+        cost: US dollars at the prices known when it was asked; None where no price is known.
         error: for `Finish.ERROR` what happened.
         notes: anything worth keeping about this answer, e.g. "prompt cut", JSON values only.
     """
@@ -215,6 +216,7 @@ class Response:
     reasoning_tokens: int = 0
     seconds: float = 0.0
     served_model: str = ""
+    cost: float | None = None
     error: str = ""
     notes: Mapping[str, Any] = field(default_factory=dict)
 
@@ -346,6 +348,21 @@ class Preview:
     continuations: tuple[tuple[tuple[int, ...], ...], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a request will take, before it is asked.
+
+    Attributes:
+        prompt_tokens: about so many, from the text's length.
+        reply_tokens: the most that the reply may take, reasoning included.
+        cost: the most that it can cost, in US dollars; None where no price is known.
+    """
+
+    prompt_tokens: int
+    reply_tokens: int
+    cost: float | None = None
+
+
 class Adapter(Protocol):
     """Whom to ask. `LocalAdapter` and `RemoteAdapter` add the way in which the engine drives it."""
 
@@ -384,6 +401,14 @@ class RemoteAdapter(Adapter, Protocol):
 
     def classify(self, error: Exception) -> Fault:
         """What kind of error it was that `ask_one` raised."""
+
+
+@runtime_checkable
+class Priced(Protocol):
+    """An adapter whose answers cost money."""
+
+    def estimate(self, request: Request) -> Estimate:
+        """What a request will take and cost, at most."""
 
 
 @runtime_checkable

@@ -31,10 +31,18 @@ class Reasoning(Strict):
 
 
 class Prices(Strict):
-    """US dollars per million tokens, as published on a date."""
+    """US dollars per million tokens, as published on a date.
+
+    Attributes:
+        input, output: of the prompt and of the reply, reasoning included.
+        cached_input: of the part of the prompt that the server had in its cache; null: as `input`.
+        audio_input: of audio in the prompt; null: as `input`.
+    """
 
     input: float = Field(ge=0)
     output: float = Field(ge=0)
+    cached_input: float | None = Field(default=None, ge=0)
+    audio_input: float | None = Field(default=None, ge=0)
     as_of: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
     source: str
 

@@ -12,7 +12,8 @@ from akb.cli import options
 from akb.errors import AkbError, unknown
 
 if TYPE_CHECKING:
-    from akb.evaluation import RunConfig
+    from akb.calling import Budget
+    from akb.evaluation import Plan, RunConfig
     from akb.registry import Registry
     from akb.run import Run
 
@@ -37,8 +38,13 @@ def eval_(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The run's folder [default: below runs/].")] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not use earlier responses.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Remove the run that is there, and ask anew.")] = False,
+    max_cost: Annotated[
+        float | None,
+        typer.Option("--max-cost", min=0.0, help="Stop before these runs have cost more than so many US dollars."),
+    ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Look names and settings up, ask nothing; needs no key, hub or GPU.")
+        bool,
+        typer.Option("--dry-run", help="Tell requests, tokens and cost; ask nothing. Needs no key, hub or GPU."),
     ] = False,
     json: options.Json = False,
 ) -> None:
@@ -59,12 +65,19 @@ def eval_(
     if dry_run:
         _dry_run(configs, found, json)
         return
-    runs = list(_carry_out(configs, found, out, cache=not no_cache, fresh=fresh, quiet=json))
+    budget = _budget(max_cost)
+    runs = list(_carry_out(configs, found, out, budget, cache=not no_cache, fresh=fresh, quiet=json))
     _print(runs, json)
 
 
 def _given(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _budget(most: float | None) -> Budget | None:
+    from akb.calling import Budget
+
+    return None if most is None else Budget(most)
 
 
 def _configs(
@@ -118,7 +131,14 @@ def _spelled_out(loaded: dict[str, Any], where: str) -> dict[str, Any]:
 
 
 def _carry_out(
-    configs: list[RunConfig], registry: Registry, out: Path | None, *, cache: bool, fresh: bool, quiet: bool
+    configs: list[RunConfig],
+    registry: Registry,
+    out: Path | None,
+    budget: Budget | None,
+    *,
+    cache: bool,
+    fresh: bool,
+    quiet: bool,
 ) -> Iterator[Run]:
     from akb.cli.progress import watching
     from akb.evaluation import execute, plans
@@ -129,7 +149,9 @@ def _carry_out(
         for plan in plans(config, registry):
             folder = out if out is not None else registry.settings.runs / plan.folder_name
             with watching(plan, folder, quiet=quiet) as progress:
-                yield execute(plan, folder, registry.settings, cache=cache, progress=progress, fresh=fresh)
+                yield execute(
+                    plan, folder, registry.settings, cache=cache, progress=progress, fresh=fresh, budget=budget
+                )
 
 
 def _print(runs: list[Run], json: bool) -> None:
@@ -150,37 +172,55 @@ def _print(runs: list[Run], json: bool) -> None:
 
 
 def _dry_run(configs: list[RunConfig], registry: Registry, json: bool) -> None:
-    """What would be asked of whom, with the first question as text; the model's own files are not needed."""
+    """What would be asked of whom, what it would take, and the first question as text; the model's own files are not
+    needed."""
     from akb import report
-    from akb.adapters.rendering import plain
     from akb.evaluation import plans
 
-    found = []
-    for config in configs:
-        for plan in plans(config, registry):
-            trials = list(plan.trials())
-            requests = [request for trial in trials for request in plan.task.requests(trial, ())]
-            first = requests[0]
-            start = getattr(first, "reply_start", "")
-            found.append(
-                {
-                    "model": plan.model,
-                    **_card(plan, registry),
-                    "task": plan.selection.label,
-                    "protocol": plan.protocol.name if plan.protocol else "",
-                    "questions": len(trials),
-                    "requests": len(requests),
-                    "first": plain(first.messages, start),
-                }
-            )
+    found = [_foretold(plan, registry) for config in configs for plan in plans(config, registry)]
     if json:
         report.print_json(found)
         return
     for run in found:
         report.show("\n".join(f"{name}: {value}" for name, value in run.items() if name != "first" and value))
         report.show(f"the first question, as plain text:\n\n{run['first']}\n")
+    costs = [run["cost at most, $"] for run in found if run["cost at most, $"] is not None]
+    if len(costs) > 1:
+        report.show(f"cost of all at most: ${sum(costs):.2f}")
 
 
-def _card(plan: Any, registry: Registry) -> dict[str, Any]:
+def _foretold(plan: Plan, registry: Registry) -> dict[str, Any]:
+    """A plan's requests, tokens and cost; of a task that asks again after the first responses, those of the first."""
+    from akb.adapters.pricing import estimate
+    from akb.adapters.rendering import plain
+    from akb.types import Priced
+
+    questions = requests = prompt = reply = 0
+    cost: float | None = 0.0
+    first = None
+    for trial in plan.trials():
+        questions += 1
+        for request in plan.task.requests(trial, ()):
+            first = first or request
+            adapter = plan.parties.get(request.to)
+            told = adapter.estimate(request) if isinstance(adapter, Priced) else estimate(request)
+            requests, prompt, reply = requests + 1, prompt + told.prompt_tokens, reply + told.reply_tokens
+            cost = None if cost is None or told.cost is None else cost + told.cost
+    assert first is not None  # a task without questions or requests is refused before
+    return {
+        "model": plan.model,
+        **_card(plan, registry),
+        "task": plan.selection.label,
+        "protocol": plan.protocol.name if plan.protocol else "",
+        "questions": questions,
+        "requests": requests,
+        "prompt tokens, about": prompt,
+        "reply tokens, at most": reply,
+        "cost at most, $": None if cost is None else round(cost, 4),
+        "first": plain(first.messages, getattr(first, "reply_start", "")),
+    }
+
+
+def _card(plan: Plan, registry: Registry) -> dict[str, Any]:
     card = registry.card(plan.config.model)
     return {"adapter": card.adapter, "repository": card.model, "revision": card.revision or "newest"}

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from akb.types import Outcome, Trial
+from akb.types import Fault, Outcome, Trial
 
 if TYPE_CHECKING:
     from akb.engine import Progress
@@ -46,7 +46,7 @@ class _Plain:
     def __init__(self, label: str) -> None:
         self.label = label
         self.last = time.monotonic()
-        self.done, self.score = 0, 0.0
+        self.done, self.score, self.faults = 0, 0.0, 0
 
     def total(self, trials: int) -> None:
         self.trials = trials
@@ -60,10 +60,22 @@ class _Plain:
     def judged(self, trial: Trial, outcome: Outcome) -> None:
         self.done += 1
         self.score += outcome.score
-        if time.monotonic() - self.last >= EVERY:
-            self.last = time.monotonic()
-            told = f"{self.done} of {self.trials} questions, accuracy {100 * self.score / self.done:.1f} %"
-            print(f"{self.label}: {told}", file=sys.stderr, flush=True)
+        if self._due():
+            self._tell(f"{self.done} of {self.trials} questions, accuracy {100 * self.score / self.done:.1f} %")
+
+    def faulted(self, fault: Fault, limit: int) -> None:
+        self.faults += 1
+        if self._due():  # nothing but faults for a while is worth a line of its own
+            self._tell(f"{self.done} of {self.trials} questions, {self.faults} failed calls; the last: {fault.message}")
+
+    def _due(self) -> bool:
+        if time.monotonic() - self.last < EVERY:
+            return False
+        self.last = time.monotonic()
+        return True
+
+    def _tell(self, told: str) -> None:
+        print(f"{self.label}: {told}", file=sys.stderr, flush=True)
 
 
 class _Terminal:
@@ -80,11 +92,12 @@ class _Terminal:
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
             TextColumn("{task.fields[accuracy]}"),
+            TextColumn("{task.fields[faults]}", markup=False),
             console=Console(stderr=True),
             transient=True,
         )
-        self.task = self.bar.add_task(label, total=None, rate="loading", accuracy="")
-        self.trials = self.heard = self.expected = self.judged_trials = self.new = 0
+        self.task = self.bar.add_task(label, total=None, rate="loading", accuracy="", faults="")
+        self.trials = self.heard = self.expected = self.judged_trials = self.new = self.faults = 0
         self.score = 0.0
         self.started = time.monotonic()
 
@@ -119,3 +132,8 @@ class _Terminal:
         self.score += outcome.score
         accuracy = 100 * self.score / self.judged_trials
         self.bar.update(self.task, accuracy=f"accuracy {accuracy:.1f} % of {self.judged_trials}")
+
+    def faulted(self, fault: Fault, limit: int) -> None:
+        self.faults += 1
+        kind = {"rate_limit": "rate limit", "transient": "fault"}.get(fault.kind, "error")
+        self.bar.update(self.task, faults=f"{self.faults} failed calls ({kind}), {limit} at once")

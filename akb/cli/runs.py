@@ -52,7 +52,7 @@ def _cells(row: dict[str, Any]) -> list[object]:
 
 def _row(path: Path) -> dict[str, Any]:
     """A run in one line; one that cannot be read says why, and hides no other. Shares are from 0 to 1."""
-    from akb import records
+    from akb import files, records
     from akb.errors import AkbError
     from akb.run import Run
 
@@ -62,7 +62,7 @@ def _row(path: Path) -> dict[str, Any]:
         told = {"model": m.model, "task": m.task, "protocol": m.protocol, "status": m.status, "path": str(path)}
         if m.status == "running":
             asked, answered = (_lines(path / name) for name in (records.TRIALS, records.RESPONSES))
-            state = "running" if records.is_written_to(path) else "interrupted"
+            state = "running" if files.is_written_to(path) else "interrupted"
             return {**told, "status": f"{state}: {answered} responses, {asked} questions"}
         whole = run.summary.rows[0]
         numbers = ("n", "accuracy", "low", "high", "chance", "not_ok")

@@ -1,0 +1,295 @@
+"""Calls to an API, side by side: how many at once, when one is made again, and when to stop.
+
+The vendors' SDKs have their own retries, switched off here: two that retry would multiply, and only the engine sees
+all calls of a run. An adapter says what an error means (`Fault`); here it is decided what to do about it.
+
+How many calls may be under way adapts to the server (additive increase, multiplicative decrease; Chiu and Jain 1989):
+it grows with every success, doubling each round until the first rate limit and by one a round after it, and is halved
+by a rate limit, once for all the calls that were already under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import anyio
+import anyio.from_thread
+
+from akb.errors import AkbError
+from akb.types import Fault, Finish, Priced, RemoteAdapter, Request, Response
+
+FIRST_LIMIT = 8  # calls at once, to begin with
+_TOLD = 160  # characters of a fault that the record keeps
+
+
+@dataclass(frozen=True)
+class Retry:
+    """How often and how patiently a request is asked again after an error that may pass.
+
+    Attributes:
+        tries: how often a request is asked at most; rate limits do not count, for they say nothing about it.
+        first, most: the first pause and the longest one of our own choosing, in seconds; pauses double, with jitter.
+        patience: seconds after a request's first call in which another may begin. So a request is given up after at
+            most this and the adapter's timeout.
+        hopeless: this many requests given up before any success end the run.
+        outage: this many given up one after the other, for reasons that are not their own, end it later on.
+    """
+
+    tries: int = 10
+    first: float = 0.5
+    most: float = 60.0
+    patience: float = 900.0
+    hopeless: int = 3
+    outage: int = 10
+
+    def pause(self, attempt: int, told: float | None) -> float:
+        """Seconds to wait after a failed attempt (from 0). What the server told is kept to, with a little on top, so
+        that those who were told the same do not all come back at the same moment."""
+        if told is not None:
+            return told + random.uniform(0.0, min(1.0, 0.1 * told))
+        return float(min(self.most, self.first * 2**attempt) * random.uniform(0.5, 1.0))
+
+
+@dataclass
+class Budget:
+    """What may be spent, over any number of runs.
+
+    Attributes:
+        most: US dollars.
+        spent: on answers that have arrived.
+        promised: the most that the calls under way can cost.
+    """
+
+    most: float
+    spent: float = 0.0
+    promised: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._change = anyio.Event()
+
+    async def reserve(self, cost: float) -> bool:
+        """Set the cost of a call aside, after waiting for those under way to cost less than promised if need be;
+        False if there is not enough left."""
+        while self.spent + self.promised + cost > self.most:
+            if self.promised <= 0.0:
+                return False
+            await self._change.wait()
+        self.promised += cost
+        return True
+
+    def settle(self, cost: float, paid: float) -> None:
+        """A call has ended: what was set aside for it is free again, less what it cost."""
+        self.promised = max(self.promised - cost, 0.0)
+        self.spent += paid
+        self._change.set()
+        self._change = anyio.Event()
+
+    def over(self) -> AkbError:
+        """The error that ends a run."""
+        return AkbError(
+            f"the cost limit is reached: ${self.spent:.4f} of ${self.most:.4f} are spent, and the next request might "
+            "cost more than what is left",
+            where="--max-cost",
+            fix="What was answered is kept. Give the same command with a higher limit to go on.",
+        )
+
+
+@dataclass
+class Pace:
+    """How many calls a server bears at once, learned from how it answers.
+
+    Attributes:
+        most: as many as the user allows.
+        limit: as many as may be under way now; its whole part counts.
+        hold: nothing is asked before this time (of `time.monotonic`), because the server said so.
+    """
+
+    most: int
+    limit: float = FIRST_LIMIT
+    hold: float = 0.0
+    _ramp: bool = True
+    _cut: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.limit = min(self.limit, float(self.most))
+
+    def succeeded(self, under_way: int) -> None:
+        """An answer has arrived, while so many calls were under way. The limit grows only while it is used."""
+        if under_way >= int(self.limit):
+            self.limit = min(float(self.most), self.limit + (1.0 if self._ramp else 1.0 / self.limit))
+
+    def limited(self, asked: float, after: float | None) -> None:
+        """A call begun at a time met a rate limit. Those under way at the last cut do not cut again."""
+        now = time.monotonic()
+        if asked >= self._cut:
+            self.limit, self._ramp, self._cut = max(1.0, self.limit / 2), False, now
+        if after is not None:
+            self.hold = max(self.hold, now + after)
+
+
+@dataclass
+class Calls:
+    """The calls of one run to one adapter. What was learned of the server outlasts a wave of requests.
+
+    Attributes:
+        check: raises if a response is not of the form that its request asks for.
+        faulted: told of every fault; for whoever watches.
+        answered: whether the adapter ever answered.
+        vain: requests given up since its last answer.
+    """
+
+    adapter: RemoteAdapter
+    check: Callable[[Request, Response], None]
+    retry: Retry = field(default_factory=Retry)
+    budget: Budget | None = None
+    faulted: Callable[[Fault, int], None] = lambda fault, limit: None
+    answered: bool = False
+    vain: int = 0
+    pace: Pace = field(init=False)
+    _stop: AkbError | None = None
+
+    def __post_init__(self) -> None:
+        self.pace = Pace(max(1, self.adapter.concurrency))
+
+    def run(self, requests: Sequence[Request], deliver: Callable[[int, Response], None]) -> None:
+        """Ask requests; hands over (place of the request, response) as they arrive, in the order of arrival.
+
+        Raises:
+            AkbError: the budget is used up, or the server cannot be asked. Calls under way are waited for in the
+                first case, because they are paid for.
+        """
+        try:
+            if _in_event_loop():  # a notebook runs one already: ours gets a thread, which an interrupt ends too
+                with anyio.from_thread.start_blocking_portal() as portal:
+                    portal.call(self._all, requests, deliver)
+            else:
+                anyio.run(self._all, requests, deliver)
+        except BaseExceptionGroup as group:
+            raise _first_leaf(group) from None
+        if self._stop is not None:
+            raise self._stop
+
+    async def _all(self, requests: Sequence[Request], deliver: Callable[[int, Response], None]) -> None:
+        queue, slots = iter(enumerate(requests)), anyio.CapacityLimiter(int(self.pace.limit))
+        async with anyio.create_task_group() as group:
+            for _ in range(min(self.pace.most, len(requests))):
+                group.start_soon(self._work, queue, slots, deliver)
+
+    async def _work(
+        self,
+        queue: Iterator[tuple[int, Request]],
+        slots: anyio.CapacityLimiter,
+        deliver: Callable[[int, Response], None],
+    ) -> None:
+        for place, request in queue:
+            cost = self._most(request)
+            if self.budget is not None and not await self.budget.reserve(cost):
+                self._stop = self._stop or self.budget.over()
+            if self._stop is not None:
+                return
+            response = None
+            try:
+                response = await self._one(request, slots)
+            finally:
+                if self.budget is not None:
+                    self.budget.settle(cost, 0.0 if response is None else response.cost or 0.0)
+            deliver(place, response)
+
+    def _most(self, request: Request) -> float:
+        """The most that a request can cost; 0 where nobody counts."""
+        if self.budget is None:
+            return 0.0
+        cost = self.adapter.estimate(request).cost if isinstance(self.adapter, Priced) else None
+        if cost is None:
+            model = self.adapter.fingerprint().get("model", "the model")
+            raise AkbError(
+                f"the cost of {model} cannot be limited: its price is not known",
+                where="--max-cost",
+                fix="Give it, in dollars per million tokens: --set model.prices='{input: 1, output: 2}'",
+            )
+        return cost
+
+    async def _one(self, request: Request, slots: anyio.CapacityLimiter) -> Response:
+        """A request's response, after as many calls as it takes; an error response once it is given up."""
+        began, faults = time.monotonic(), list[Fault]()
+        while True:
+            await self._until_allowed()
+            async with slots:
+                asked = time.monotonic()
+                found = await self._call(request, asked)
+                if isinstance(found, Response):
+                    self.pace.succeeded(slots.borrowed_tokens)
+                slots.total_tokens = int(self.pace.limit)
+            if isinstance(found, Response):
+                self.answered, self.vain = True, 0
+                seconds = found.seconds or time.monotonic() - asked
+                return replace(found, seconds=seconds, notes=_with_faults(found, faults))
+            faults.append(found)
+            pause = self._pause(faults, time.monotonic() - began)
+            if pause is None:
+                return self._given_up(faults, time.monotonic() - began)
+            await anyio.sleep(pause)
+
+    async def _call(self, request: Request, asked: float) -> Response | Fault:
+        try:
+            response = await self.adapter.ask_one(request)
+            self.check(request, response)
+            return response
+        except AkbError:
+            raise
+        except Exception as error:
+            fault = self.adapter.classify(error)
+            if fault.kind == "rate_limit":
+                told = fault.retry_after
+                self.pace.limited(asked, told if told is None or told <= self.retry.patience else None)
+            self.faulted(fault, int(self.pace.limit))
+            return fault
+
+    async def _until_allowed(self) -> None:
+        while (wait := self.pace.hold - time.monotonic()) > 0:
+            await anyio.sleep(self.retry.pause(0, wait))
+
+    def _pause(self, faults: Sequence[Fault], elapsed: float) -> float | None:
+        """Seconds until a request is asked again; None if it is given up."""
+        last = faults[-1]
+        same = sum(fault.kind == last.kind for fault in faults)
+        if last.kind == "fatal" or (last.kind == "transient" and same >= self.retry.tries):
+            return None
+        pause = self.retry.pause(same - 1, last.retry_after)
+        return pause if elapsed + pause <= self.retry.patience else None
+
+    def _given_up(self, faults: Sequence[Fault], elapsed: float) -> Response:
+        """The error that a request ends as. Too many of them end the run: the server is down, not the request bad."""
+        last = faults[-1]
+        if not self.answered or last.kind != "fatal":
+            self.vain += 1
+        if self.vain >= (self.retry.outage if self.answered else self.retry.hopeless):
+            what = "the model does not answer any more" if self.answered else "the model cannot be asked"
+            raise AkbError(f"{what}: {last.message}", fix="Nothing was lost; mend the cause and run the same again.")
+        response = Response(finish=Finish.ERROR, error=last.message, seconds=elapsed)
+        return replace(response, notes=_with_faults(response, faults[:-1]))
+
+
+def _with_faults(response: Response, faults: Sequence[Fault]) -> dict[str, object]:
+    """A response's notes, with the failed calls that came before it."""
+    told = [f"{fault.kind}: {fault.message}"[:_TOLD] for fault in faults]
+    return {**response.notes, "faults": told} if told else dict(response.notes)
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _first_leaf(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    leaf: BaseException = group
+    while isinstance(leaf, BaseExceptionGroup):
+        leaf = leaf.exceptions[0]
+    return leaf
