@@ -1,0 +1,248 @@
+"""Where a reply names options: by label, by text, by both.
+
+A mention is a place in the text and the option that is named there. Longer texts go before shorter ones that lie
+within them ("bass flute" before "flute"), and a label beside its option's text is one mention with it. A label beside
+another option's text is a mention of neither: a clash.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from akb.reading.text import plain
+from akb.types import Option
+
+Kind = Literal["label", "text", "both", "clash"]
+
+W = r"A-Za-z0-9À-ʯ\u0370-\u03ff\u0400-\u04ff"  # letters and digits of scripts that put spaces between words
+_NOTE = r"(?:[♯♭#°]|[\s-]?(?:flat|sharp|natural|major|minor|maj|min|dim|aug|dorian|dur|moll|sus|\d)\b)"
+_AFTER_A = r"(?:is|was|and|or|but|because|since|as|rather|with|over|it|seems|fits|would|must|has|not|either|nor|can)\b"
+_WORDS = (
+    r"option|choice|letter|alternative|answer choice|opci[oó]n|op[cç][aã]o|opzione|lettera|letra|lettre|optie|antwort|"
+    r"вариант|буква|选项|選項|選択肢|보기|lựa chọn|seçenek|opcja"
+)
+_BRACKETED = re.compile(rf"(?<![{W}])[(\[<]\s*([A-Za-z])\s*[)\]>]")
+_NAMED = re.compile(rf"(?:\b|(?<=[^{W}]))(?:{_WORDS})\s*[:#]?\s*[\"'(\[]*([A-Za-z])[\"')\]]*(?![{W}'♯♭#])", re.IGNORECASE)
+_BARE = re.compile(rf"(?<![{W}'.♯&-])(?<![{W}][(\[])([A-Z])(?![{W}'♯♭#°]|-[{W}]|\.[{W}]|{_NOTE})")
+_LOWER = re.compile(r"(?:[:=]\s*[\"'(]*|\A\s*)([a-z])(?=[\"')]*\s*(?:[.,;)\n]|\Z))")
+_QUOTED = re.compile(rf"(?<![{W}])[\"']\s*([A-Za-z])\s*[\"']")
+_JOINT = re.compile(r"[\s)\]\".,:;=|'(*-]{0,6}(?:(?:i\.?\s?e\.?|that is|namely|which is|meaning|即|d\.\s?h\.)[,:]?\s*)?")
+_BESIDE = re.compile(r"[\s,:|'\"-]{0,3}")
+_ARTICLE = re.compile(r"(?:an?|the|una?|une|l[ea]s?|el|los|il|lo|gli|ein[e]?|der|die|das|os?|as?|um|uma|het|de)\s+", re.I)
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+_ORDINAL = re.compile(
+    r"\bthe\s+(first|second|third|fourth|fifth|sixth|seventh|eighth|last)\s+(option|choice|one|answer|alternative)\b|"
+    r"\b(?:option|choice|answer)\s+(?:number\s+|no\.\s*|#\s*)?(\d{1,2})\b(?!\s*[.,]\d)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Mention:
+    """One place where options are named.
+
+    Attributes:
+        start, end: where in the text.
+        places: the options' places; two where a note or letter may be a label as well as a text; none for a label
+            that no option has.
+        dressed: as a label it stands in brackets, quotes or behind a word such as "option".
+        weak: a text that is a number, a single letter or a word such as "no", which may well be meant otherwise.
+        label: of a letter that is both a label and a text, the place by label.
+    """
+
+    start: int
+    end: int
+    places: frozenset[int]
+    kind: Kind
+    dressed: bool = False
+    weak: bool = False
+    label: int | None = None
+
+
+def find(text: str, options: Sequence[Option]) -> list[Mention]:
+    """All mentions in a text, in order; they do not overlap."""
+    texts = _texts(text, options)
+    labels = _labels(text, options)
+    kept: list[Mention] = []
+    for label in labels:
+        over = [m for m in texts if m.start < label.end and label.start < m.end]
+        if label.dressed or not over:
+            texts = [m for m in texts if m not in over or (m.end - m.start) > (label.end - label.start)]
+            if not any(m.start <= label.start and label.end <= m.end for m in texts):
+                kept.append(label)
+        elif over[0].start == label.start and over[0].end == label.end:  # the note C, or option C
+            texts.remove(over[0])
+            both = label.places | over[0].places
+            named = next(iter(label.places), None)
+            kept.append(Mention(label.start, label.end, both, "label", weak=True, label=named))
+    return _merged(text, sorted([*texts, *kept], key=lambda m: m.start))
+
+
+def place_of(letter: str, options: Sequence[Option]) -> int | None:
+    """The place of the option with this label, in either case."""
+    return next((place for place, o in enumerate(options) if o.label == letter.upper()), None)
+
+
+def variants(option: Option) -> Iterator[str]:
+    """An option's text as replies write it: as it is, without its article or full stop, numbers without commas."""
+    text = " ".join(plain(option.text).split()).strip()
+    yield text
+    bare = text.rstrip(".").strip("\"' ")
+    yield bare
+    if (article := _ARTICLE.match(bare)) and len(bare) - article.end() > 1:
+        yield bare[article.end() :]
+    joined = re.sub(r"(?<=\d),(?=\d{3}\b)", "", bare)
+    yield joined
+    if (grouped := re.sub(r"\b(\d{1,3})(\d{3})\b(?![.\d])", r"\1,\2", joined)) != bare:
+        yield grouped
+    yield re.sub(r"(?<=\d) (?=[A-Za-z%°]+$)", "", joined)
+
+
+def weak(text: str) -> bool:
+    """Whether a text is so short or common that it may be meant otherwise."""
+    words = re.findall(r"[^\W_]+", text.casefold())
+    return all(word.isdigit() or word in _COMMON or (len(word) == 1 and word.isascii()) for word in words)
+
+
+_COMMON = frozenset(
+    ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "first", "second", "third", "fourth", "fifth", "yes", "no", "none", "all", "both", "neither", "either", "true", "false", "never", "always", "some", "any", "other", "i", "ii", "iii", "iv", "v", "vi", "vii", "so", "re", "do", "high", "low", "left", "right", "up", "down", "before", "after", "same", "different", "not"]
+)
+
+
+def _texts(text: str, options: Sequence[Option]) -> list[Mention]:
+    """Options named by their texts; of those that overlap the longest, of those alike in all but case the exact."""
+    lower = _lowered(text)
+    owners: dict[str, set[int]] = {}
+    for place, option in enumerate(options):
+        for form in variants(option):
+            if form:
+                owners.setdefault(_lowered(form), set()).add(place)
+    exact = {_lowered(v[0]): {} for v in ([*variants(o)] for o in options)}
+    for place, option in enumerate(options):
+        full = next(variants(option))
+        exact[_lowered(full)].setdefault(full, set()).add(place)
+    found: list[Mention] = []
+    for form, places in owners.items():
+        full = exact.get(form, {})
+        mine = set().union(*full.values()) if full else places  # a shorter form of one that is another's whole text
+        for match in re.finditer(_bounded(form), lower):
+            meant = mine
+            if len(full) > 1:  # Cm7 and CM7
+                meant = full.get(text[match.start() : match.end()], mine)
+            found.append(Mention(match.start(), match.end(), frozenset(meant), "text", weak=weak(form)))
+    found.sort(key=lambda m: (m.start - m.end, m.start))
+    kept: list[Mention] = []
+    for mention in found:
+        if not any(mention.start < other.end and other.start < mention.end for other in kept):
+            kept.append(mention)
+    return kept
+
+
+def _bounded(form: str) -> str:
+    """A pattern that finds a text as whole words, and a number as a whole number with its sign."""
+    first, last = form[0], form[-1]
+    before = rf"(?<![{W}])(?<![{W}]['-])" if re.match(rf"[{W}]", first) else ""
+    after = rf"(?![{W}])(?!-[{W}])" if re.match(rf"[{W}]", last) else ""
+    if first.isdigit():
+        before += r"(?<!\d[.,])(?<![+±/♯#-])"
+    if last.isdigit():
+        after += r"(?![.,:]\d)(?![/%])"
+    if last.isalpha() and last.isascii():
+        after += rf"(?![♯♭#°])(?!\s(?:flat|sharp)\b){'' if len(form) > 1 else f'(?!{_NOTE})'}"
+    return before + re.escape(form) + after
+
+
+def _lowered(text: str) -> str:
+    return "".join(low if len(low := letter.lower()) == 1 else letter for letter in text)
+
+
+def _labels(text: str, options: Sequence[Option]) -> list[Mention]:
+    """Options named by their labels; letters beyond the options are kept too, as naming none."""
+    found: dict[int, Mention] = {}
+
+    def add(start: int, end: int, letter: str, *, dressed: bool) -> None:
+        place = place_of(letter, options)
+        if not any(start < m.end and m.start < end for m in found.values()):
+            places = frozenset() if place is None else frozenset({place})
+            found[start] = Mention(start, end, places, "label", dressed)
+
+    for match in _NAMED.finditer(text):
+        if not (match[1] == "a" and re.match(r"\s+\w", text[match.end() :])):
+            add(match.start(), match.end(), match[1], dressed=True)
+    for pattern in (_BRACKETED, _QUOTED):
+        for match in pattern.finditer(text):
+            add(match.start(), match.end(), match[1], dressed=True)
+    for match in _ORDINAL.finditer(text):
+        number = _number(match, options)
+        if 1 <= number <= len(options):
+            add(match.start(), match.end(), options[number - 1].label, dressed=True)
+    for match in _BARE.finditer(text):
+        if _is_bare_label(match[1], text[match.end() :]) and place_of(match[1], options) is not None:
+            add(match.start(), match.end(), match[1], dressed=False)
+    for match in _LOWER.finditer(text):
+        if place_of(match[1], options) is not None:
+            add(match.start(1), match.end(1), match[1], dressed=False)
+    return sorted(found.values(), key=lambda m: m.start)
+
+
+def _is_bare_label(letter: str, after: str) -> bool:
+    """Whether a capital on its own is a label, and not the article or the pronoun."""
+    follows = re.match(rf"\s+([{W}].*)", after)
+    if letter == "A" and follows:
+        return bool(re.match(_AFTER_A, follows[1]))
+    if letter == "I" and follows:
+        return bool(re.match(r"(?:is|because|since|and|or)\b", follows[1]))
+    return True
+
+
+def _number(match: re.Match[str], options: Sequence[Option]) -> int:
+    """The number of an option called "option 2" or "the last one", from 1; 0 where that may be an option's text."""
+    said = (match[1] or match[3]).lower()
+    if (match[3] or match[2].lower() == "one") and any(re.search(rf"\b{said}\b", o.text, re.I) for o in options):
+        return 0
+    if match[3]:
+        return int(said)
+    return len(options) if said == "last" else _ORDINALS.index(said) + 1
+
+
+def _merged(text: str, mentions: list[Mention]) -> list[Mention]:
+    """Mentions with each label joined to the text beside it."""
+    done: list[Mention] = []
+    for mention in mentions:
+        last = done[-1] if done else None
+        joined = None if last is None else _joined(text, last, mention)
+        if joined is None:
+            done.append(mention)
+        else:
+            done[-1] = joined
+    return done
+
+
+def _joined(text: str, one: Mention, two: Mention) -> Mention | None:
+    """A label and the text behind it, or a text and the label in brackets behind it, as one mention."""
+    between = text[one.end : two.start]
+    article = re.sub(rf"{_ARTICLE.pattern}$", "", between, flags=re.IGNORECASE)
+    by_text = two.places - {two.label}
+    if one.kind == "label" and (two.kind == "text" or (one.dressed and two.label is not None)):
+        if not one.places or not (_JOINT.fullmatch(article) or _JOINT.fullmatch(between)):
+            return None
+        agreed = one.places & by_text
+        explained = re.search(r"[a-z即]", between, re.IGNORECASE)
+        if not agreed and (_goes_on(text, two.end) or (re.search(r",|\n", between) and not explained)):
+            return None
+    elif one.kind == "text" and two.kind == "label" and two.dressed and two.places:
+        if not _BESIDE.fullmatch(between) or "\n" in between:
+            return None
+        agreed = one.places & two.places
+    else:
+        return None
+    kind: Kind = "both" if agreed else "clash"
+    return Mention(one.start, two.end, agreed or one.places | two.places, kind, dressed=True)
+
+
+def _goes_on(text: str, end: int) -> bool:
+    """Whether the sentence goes on after a text, so that it may be about something else."""
+    return bool(re.match(rf"\s*[{W}]", text[end:]))
