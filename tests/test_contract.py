@@ -11,7 +11,8 @@ import anyio
 import pytest
 
 import akb
-from akb.engine import Engine, Retry
+from akb.calling import FIRST_LIMIT, Retry
+from akb.engine import Engine
 from akb.errors import AkbError
 from akb.records import Manifest, Record
 from akb.store import Cache
@@ -412,7 +413,7 @@ def test_a_model_that_refuses_everything_ends_the_run_instead_of_scoring_zero(tm
 def test_never_more_requests_are_under_way_than_the_model_bears_and_no_fewer(tmp_path: Path, concurrency: int) -> None:
     model = Flaky({}, concurrency)
     outcomes = drive(tmp_path, model)
-    assert model.most == min(concurrency, 12)
+    assert min(concurrency, FIRST_LIMIT) <= model.most <= min(concurrency, 12)
     assert [trial.id for trial, _ in outcomes] == [f"n{n}" for n in range(12)]
 
 
@@ -421,7 +422,7 @@ def test_pauses_double_up_to_the_longest_and_what_the_server_told_goes_first() -
     for attempt, full in enumerate((0.5, 1.0, 2.0, 4.0, 8.0, 8.0)):
         assert all(full / 2 <= retry.pause(attempt, None) <= full for _ in range(20))
     assert all(3.25 <= retry.pause(0, 3.25) <= 1.1 * 3.25 for _ in range(20))
-    assert retry.pause(0, 3600.0) == 8.0
+    assert retry.pause(0, 3600.0) >= 3600.0
 
 
 def test_a_remote_model_goes_through_evaluate_with_its_served_name_on_the_record(tmp_path: Path) -> None:

@@ -34,7 +34,14 @@ _CONCLUSION = re.compile(
 )
 _SO = re.compile(r"^\W*(?:so|therefore|thus|hence|which leaves|leaving|but|sondern)\b|^\W*(?:所以|因此)", re.IGNORECASE)
 _AT_END = re.compile(r"[\s\"')\]]*(?:[.,;:!—–|\n(]|$|\b(?:because|since|so|as|and it|here|in (?:this|the)|rather than|instead of|not)\b|です|である|입니다|이다)")
-_SAYS = re.compile(r"(?:\b(?:is|are|was|be|=|says?|said|equals?|reads?|of|it's|that's|to)|[=:是为は])\s*(?:the\s+|an?\s+|exactly\s+|about\s+)*[\"'(]*$", re.I)
+_SAYS = re.compile(
+    r"(?:\b(?:is|are|was|be|says?|said|equals?|reads?|means|called|named|hears?|heard|makes?|it's|that's|ist|est|es|è|é|sea|sería|seria|serait|wäre|sarebbe)|[=是为は])"
+    r"\s*(?:(?:in|from|at|the|an?|of|exactly|about|clearly|probably|most likely|therefore|thus|simply|just)\s+)*[\"'(]*$",
+    re.IGNORECASE,
+)
+_YES_NO = frozenset("yes no true false ja nein sí si oui non да нет 是 否 はい いいえ sim não".split())
+_HEAD = re.compile(rf"\W*(?P<named>{lex.M})\s*(?P<then>,?\s*(?:because|since|as|due to|given|rather than|instead of|over|not)\b|[,;—–-]|:(?!\s*{lex.M})|\()")
+_ITEM = re.compile(r"\W*⟦\d+⟧\s*[:=]\s*")
 _LIST_HEAD = re.compile(r"^[\s>•|*+\[\]✓✗❌✅☑-]*(?:\d{1,2}[.)]\s+)?(?:(?:option|choice)\s+)?⟦(\d+)⟧")
 
 
@@ -87,10 +94,13 @@ class _Reply:
         if (verdict := self._verdicts()) is not None:
             return verdict
         denied, named, texts = self._said()
-        for said in (named, texts):
-            if said:
-                return self._concluded(said)
-        return self._left_over(denied)
+        if named:
+            return self._concluded(named, by_text=False)
+        found = self._concluded(texts, by_text=True) if texts else Found(None)
+        if found.place is None and not found.reason:
+            found = self._left_over(denied)
+        undecided = lex.UNDECIDED.search(self.marked) and re.search(lex.ANSWER, self.marked, re.IGNORECASE)
+        return Found(None, OPEN) if found == Found(None) and undecided else found
 
     def of(self, marks: str) -> list[Mention]:
         """The mentions whose marks stand in a piece of marked text."""
@@ -103,10 +113,9 @@ class _Reply:
         named = self.of(self.marked)
         if any(m.kind == "clash" for m in named):
             return Found(None, CLASH)
-        sets = {m.label if m.label is not None and m.weak else m.places for m in named}
+        sets = {m.note[0] if m.note else m.places for m in named}
         if len(sets) == 1 and not lex.NOT_BEFORE.search(self.marked):
-            (one,) = sets
-            places = frozenset({one}) if isinstance(one, int) else one
+            (places,) = sets
             return Found(next(iter(places))) if len(places) == 1 else Found(None, SEVERAL if places else "")
         return Found(None, SEVERAL) if len(sets) > 1 else None
 
@@ -136,7 +145,7 @@ class _Reply:
             follows = self.mentions[self.heads[1][0]].places
             answer_first = first and (self.mentions[mention].places != frozenset({0}) or follows != frozenset({1}))
             again = any(self.mentions[other].places == self.mentions[mention].places for other, _ in self.heads[1:])
-            if not (answer_first and (not rest.strip(" .") or again or self.mentions[mention].places > follows)):
+            if not (answer_first and (not rest.strip(" .") or again)):
                 yield mention
 
     def _verdicts(self) -> Found | None:
@@ -163,6 +172,8 @@ class _Reply:
             for match in pattern.finditer(sentence):
                 if self._holds(sentence, match):
                     yield self._statement(at, sentence, match["named"])
+        if at == 0 and (head := _HEAD.match(sentence)) and self._heads_reply(sentence, head):
+            yield self._statement(at, sentence, head["named"])
         for start in (0, *(m.end() for m in _TAIL_START.finditer(sentence))):
             named = lex.alone(sentence[start:])
             if named is not None and self._stands_alone(sentence, start, named):
@@ -186,6 +197,19 @@ class _Reply:
             return match.re is lex.CALLED_RIGHT
         return True
 
+    def _heads_reply(self, sentence: str, head: re.Match[str]) -> bool:
+        """Whether a reply begins with its answer: a label, a yes or no, or an option with a reason behind it."""
+        (mention,) = self.of(head["named"])
+        group = re.match(rf"\W*{lex.G}", sentence)
+        several = group is not None and len({m.places for m in self.of(group[0])}) > 1
+        item = head["then"] == ":" and len(self.of(sentence)) > 1  # A: 20 %, B: 70 %
+        if several or item or self.mentions.index(mention) in self.listed or lex.NOT_AFTER.match(sentence[head.end("named") :]):
+            return False
+        if mention.kind != "text":
+            return not mention.weak
+        reason = len(head["then"].strip(", ")) > 1
+        return reason or any(_plain(self.options[place]) in _YES_NO for place in mention.places)
+
     def _stands_alone(self, sentence: str, start: int, named: str) -> bool:
         """Whether the end of a sentence that is a mention alone says the answer."""
         mentions = self.of(named)
@@ -196,7 +220,10 @@ class _Reply:
             return not lex.NOT_BEFORE.search(tail) or bool(re.match(r"\W*no\b", tail, re.IGNORECASE))
         if len({m.places for m in mentions}) > 1 or lex.WEIGHED.search(_last_clause(before[:-1])):
             return False
-        concluded = bool(_SO.search(tail) or re.search(r"\b(?:but|sondern)\s*$", before, re.IGNORECASE))
+        but = re.search(r"(\w*)\W*\b(?:but|sondern)\s*$", before, re.IGNORECASE)
+        if but and re.search(r"thing|all|none|every", but[1], re.IGNORECASE):
+            return False
+        concluded = bool(_SO.search(tail) or but)
         if re.search(r"⟧[\s)\]\"']*[,→>=]?\s*$", before) and not concluded:
             return False
         if lex.NOT_BEFORE.search(_last_clause(before)) and not concluded and not re.search(r"[:—–]\s*$", before):
@@ -240,11 +267,10 @@ class _Reply:
             named = next(text for text in match.groupdict().values() if text)
             if any(place not in m.places and m.places for m in self.of(named)):
                 return Found(None, OPEN)
-        for number, sentence in enumerate(self.sentences[at + 1 :], start=at + 1):
-            said = {p for m, stance in self._stances(sentence) if stance == "said" for p in m.places}
+        for sentence in self.sentences[at + 1 :]:
+            said = {p for m, stance in self._stances(sentence) if stance in ("said", "ends") for p in m.places}
             if _SO.search(sentence) and said and place not in said:
                 return Found(None, SEVERAL)
-            del number
         return Found(place)
 
     # -- what is said of options without stating an answer ----------------------------------------------------
@@ -253,15 +279,17 @@ class _Reply:
         """Options denied; those said with their labels; those said by their texts."""
         denied, named, texts = set[int](), list[Statement](), list[Statement]()
         for at, sentence in enumerate(self.sentences):
-            for mention, stance in self._stances(sentence):
-                if stance == "denied":
-                    denied |= mention.places
-                elif stance == "said":
-                    (texts if mention.kind == "text" else named).append(Statement(at, mention.places, mention.kind == "clash"))
+            stances = list(self._stances(sentence))
+            denied |= {p for m, stance in stances if stance == "denied" for p in m.places}
+            sure = [m for m, stance in stances if stance == "said"] or [m for m, stance in stances if stance == "ends"]
+            for mention in sure:
+                said = Statement(at, mention.places, mention.kind == "clash")
+                (texts if mention.kind == "text" else named).append(said)
         return denied, named, texts
 
     def _stances(self, sentence: str) -> Iterator[tuple[Mention, str]]:
-        """What a sentence says of each mention: "denied", "said" of what is asked, or "told" in passing."""
+        """What a sentence says of each mention: "denied"; "said" of what is asked ("it is the oboe"); a clause "ends"
+        with it; or "told" in passing."""
         question = sentence.rstrip(" \"')").endswith("?")
         for group in re.finditer(lex.G, sentence):
             before, after = sentence[: group.start()], sentence[group.end() :]
@@ -270,32 +298,47 @@ class _Reply:
             stance = "told"
             if lex.NOT_BEFORE.search(clause) or lex.NOT_AFTER.match(next_clause) or lex.DENIED_VERB.search(next_clause):
                 stance = "denied"
-            elif question or lex.WEIGHED.search(clause) or lex.WEIGHED.search(next_clause):
+            elif question or lex.WEIGHED.search(clause) or lex.WEIGHED.search(next_clause) or lex.AT_FIRST.search(before):
                 stance = "told"
-            elif len({m.places for m in mentions}) == 1 and _AT_END.match(after) and not lex.WEIGHED.search(before[-60:]):
-                stance = "said" if not any(m.weak for m in mentions) or _SAYS.search(before) else "told"
+            elif len({m.places for m in mentions}) == 1 and _AT_END.match(after):
+                says = _SAYS.search(before)
+                bare = any(m.weak or (m.kind == "label" and not m.dressed) for m in mentions)
+                stance = "told" if _ITEM.fullmatch(before) else "said" if says else "told" if bare else "ends"
             yield from ((m, stance) for m in mentions)
 
-    def _concluded(self, said: Sequence[Statement]) -> Found:
-        """The one option said; of several that of the last sentence, if it concludes."""
+    def _concluded(self, said: Sequence[Statement], *, by_text: bool) -> Found:
+        """The one option said, or of several that of the sentence that concludes. An option that is only told by its
+        text must be that of the first sentence or of the last, and the sentence must not tell of others as well."""
         if any(s.clash for s in said):
             return Found(None, CLASH)
-        places = frozenset().union(*(s.places for s in said))
-        if len(places) == 1:
-            (place,) = places
-            return self._unopposed(place, said[-1].at)
         at = said[-1].at
+        places = frozenset().union(*(s.places for s in said))
         last = frozenset().union(*(s.places for s in said if s.at == at))
-        concludes = at == len(self.sentences) - 1 or _CONCLUSION.search(self.sentences[at])
-        if len(last) == 1 and concludes:
-            return self._unopposed(next(iter(last)), at)
-        return Found(None, SEVERAL)
+        concludes = at == len(self.sentences) - 1 or bool(_CONCLUSION.search(self.sentences[at]))
+        if len(last) != 1 or (len(places) > 1 and not concludes):
+            return Found(None, SEVERAL)
+        (place,) = last
+        if by_text and not self._is_about(place, at, concludes or at == 0):
+            return Found(None)
+        return self._unopposed(place, at)
+
+    def _is_about(self, place: int, at: int, stands_out: bool) -> bool:
+        """Whether a sentence that stands out in the reply is about one option alone."""
+        stances = list(self._stances(self.sentences[at]))
+        rank = "said" if any(stance == "said" for _, stance in stances) else "ends"
+        others = [m for m, stance in stances if stance in (rank, "ends" if rank == "ends" else rank, "told")]
+        alone = rank == "said" or all(place in m.places for m in others)
+        return stands_out and alone
 
     def _left_over(self, denied: set[int]) -> Found:
         left = set(range(len(self.options))) - denied
         if len(left) == 1 and len(self.options) > 1 and lex.LEFT_OVER.search(self.marked):
             return Found(left.pop())
         return Found(None)
+
+
+def _plain(option: Option) -> str:
+    return option.text.strip(" .").casefold()
 
 
 def _marked(text: str, mentions: Sequence[Mention]) -> str:
@@ -307,11 +350,17 @@ def _marked(text: str, mentions: Sequence[Mention]) -> str:
 
 
 def _last_clause(before: str) -> str:
-    ends = list(_CLAUSE_END.finditer(before))
+    """The clause that a mention stands in, up to it; what a colon leads up to it belongs to it."""
+    ends = [end for end in _CLAUSE_END.finditer(before) if end[0] != ":"]
     return before[ends[-1].end() :] if ends else before
 
 
 def _first_clause(after: str) -> str:
-    end = _CLAUSE_END.search(after.lstrip("\"') "))
-    stripped = after.lstrip("\"') ")
-    return stripped[: end.start()] if end and end.start() > 0 else stripped if end is None else stripped[:80]
+    """What is said of a mention right behind it; nothing where a clause of another kind begins."""
+    rest = after.lstrip(" \"')]")
+    if rest[:1] in (",", ";"):
+        rest = rest[1:].lstrip()
+        if not re.match(r"(?:which|who|that|although|though)\b", rest):
+            return ""
+    end = _CLAUSE_END.search(rest, 1)
+    return rest[: end.start()] if end else rest

@@ -108,7 +108,7 @@ WEIGHED = re.compile(
     r"\bmost people\b|\bmany\b|\bstudents\b|\bsome\b(?: people| say| would| listeners| might)|\bpeople\b|\bothers?\b|\bsomeone\b|"
     r"\btempt\w*|\bat first\b|\bfirst (?:impression|thought|glance|sight|instinct|guess|look)\b|\binitial\w*|\bsecond[- ]best\b|"
     r"\bdifference between\b|\bbetween\b|\bwhy\b|\bcompare\b|\bconfus\w+|\bmistak\w+|\bfor example\b|\bfor instance\b|\bsimilar to\b|"
-    r"\beither\b|\brunner[- _]?up\b|\bconsider\b|\blet's (?:see|check|look)\b|\bsi\b|\bwenn\b|\bfalls\b|\bse\b|\bесли\b|如果|假如|"
+    r"\beither\b|\brunner[- _]?up\b|\bconsider\b|\blet's (?:see|check|look)\b|\bsi (?:fuera|fuese|fosse|c'était|la|le|el)\b|\bwenn\b|\bесли\b|如果|假如|"
     r"もし|만약|\ba prima vista\b|\bauf den ersten\b|\bbeing asked\b|\blike\b|\bclose to\b|\bone might\b|\bcandidates?\b|\brejected\b|"
     r"\bthe user\b|\bexpected\b|\bwrong answer\b|\bpopular\b|\bcommon(?:ly)? (?:answer|mistake|error)\b)",
     re.IGNORECASE,

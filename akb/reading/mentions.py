@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from akb.reading.text import plain
+from akb.reading.text import plain, unmarked
 from akb.types import Option
 
 Kind = Literal["label", "text", "both", "clash"]
@@ -21,11 +21,11 @@ W = r"A-Za-z0-9À-ʯ\u0370-\u03ff\u0400-\u04ff"  # letters and digits of scripts
 _NOTE = r"(?:[♯♭#°]|[\s-]?(?:flat|sharp|natural|major|minor|maj|min|dim|aug|dorian|dur|moll|sus|\d)\b)"
 _AFTER_A = r"(?:is|was|and|or|but|because|since|as|rather|with|over|it|seems|fits|would|must|has|not|either|nor|can)\b"
 _WORDS = (
-    r"option|choice|letter|alternative|answer choice|opci[oó]n|op[cç][aã]o|opzione|lettera|letra|lettre|optie|antwort|"
-    r"вариант|буква|选项|選項|選択肢|보기|lựa chọn|seçenek|opcja"
+    r"\b(?:option|choice|letter|alternative|opci[oó]n|op[cç][aã]o|opzione|lettera|letra|lettre|optie|opsi|antwort|вариант|буква|"
+    r"lựa chọn|seçenek|opcja)(?:\s*[:#]\s*|\s+)|(?:选项|選項|選択肢|보기)\s*[:#]?\s*"
 )
 _BRACKETED = re.compile(rf"(?<![{W}])[(\[<]\s*([A-Za-z])\s*[)\]>]")
-_NAMED = re.compile(rf"(?:\b|(?<=[^{W}]))(?:{_WORDS})\s*[:#]?\s*[\"'(\[]*([A-Za-z])[\"')\]]*(?![{W}'♯♭#])", re.IGNORECASE)
+_NAMED = re.compile(rf"(?:{_WORDS})[\"'(\[]*([A-Za-z])[\"')\]]*(?![{W}'♯♭#])", re.IGNORECASE)
 _BARE = re.compile(rf"(?<![{W}'.♯&-])(?<![{W}][(\[])([A-Z])(?![{W}'♯♭#°]|-[{W}]|\.[{W}]|{_NOTE})")
 _LOWER = re.compile(r"(?:[:=]\s*[\"'(]*|\A\s*)([a-z])(?=[\"')]*\s*(?:[.,;)\n]|\Z))")
 _QUOTED = re.compile(rf"(?<![{W}])[\"']\s*([A-Za-z])\s*[\"']")
@@ -50,7 +50,7 @@ class Mention:
             that no option has.
         dressed: as a label it stands in brackets, quotes or behind a word such as "option".
         weak: a text that is a number, a single letter or a word such as "no", which may well be meant otherwise.
-        label: of a letter that is both a label and a text, the place by label.
+        note: of a letter that is a label and an option's text as well (the note C): the places by each.
     """
 
     start: int
@@ -59,7 +59,7 @@ class Mention:
     kind: Kind
     dressed: bool = False
     weak: bool = False
-    label: int | None = None
+    note: tuple[frozenset[int], frozenset[int]] | None = None
 
 
 def find(text: str, options: Sequence[Option]) -> list[Mention]:
@@ -69,15 +69,14 @@ def find(text: str, options: Sequence[Option]) -> list[Mention]:
     kept: list[Mention] = []
     for label in labels:
         over = [m for m in texts if m.start < label.end and label.start < m.end]
-        if label.dressed or not over:
-            texts = [m for m in texts if m not in over or (m.end - m.start) > (label.end - label.start)]
-            if not any(m.start <= label.start and label.end <= m.end for m in texts):
-                kept.append(label)
-        elif over[0].start == label.start and over[0].end == label.end:  # the note C, or option C
-            texts.remove(over[0])
-            both = label.places | over[0].places
-            named = next(iter(label.places), None)
-            kept.append(Mention(label.start, label.end, both, "label", weak=True, label=named))
+        around = next((m for m in over if m.start <= label.start and label.end <= m.end), None)
+        if around is None:
+            texts = [m for m in texts if m not in over]
+            kept.append(label)
+        elif (around.start, around.end) == (label.start, label.end) and not label.dressed:  # the note C, or option C
+            texts.remove(around)
+            places = label.places | around.places
+            kept.append(Mention(label.start, label.end, places, "label", weak=True, note=(label.places, around.places)))
     return _merged(text, sorted([*texts, *kept], key=lambda m: m.start))
 
 
@@ -88,11 +87,12 @@ def place_of(letter: str, options: Sequence[Option]) -> int | None:
 
 def variants(option: Option) -> Iterator[str]:
     """An option's text as replies write it: as it is, without its article or full stop, numbers without commas."""
-    text = " ".join(plain(option.text).split()).strip()
+    text = " ".join(unmarked(plain(option.text)).split())
     yield text
     bare = text.rstrip(".").strip("\"' ")
     yield bare
-    if (article := _ARTICLE.match(bare)) and len(bare) - article.end() > 1:
+    article = _ARTICLE.match(bare)
+    if article and len(bare) - article.end() > 1 and not re.match(_NOTE, bare[article.end() :]):  # A minor has none
         yield bare[article.end() :]
     joined = re.sub(r"(?<=\d),(?=\d{3}\b)", "", bare)
     yield joined
@@ -190,7 +190,7 @@ def _labels(text: str, options: Sequence[Option]) -> list[Mention]:
 
 def _is_bare_label(letter: str, after: str) -> bool:
     """Whether a capital on its own is a label, and not the article or the pronoun."""
-    follows = re.match(rf"\s+([{W}].*)", after)
+    follows = re.match(rf"[ \t]+([{W}].*)", after)
     if letter == "A" and follows:
         return bool(re.match(_AFTER_A, follows[1]))
     if letter == "I" and follows:
@@ -225,8 +225,8 @@ def _joined(text: str, one: Mention, two: Mention) -> Mention | None:
     """A label and the text behind it, or a text and the label in brackets behind it, as one mention."""
     between = text[one.end : two.start]
     article = re.sub(rf"{_ARTICLE.pattern}$", "", between, flags=re.IGNORECASE)
-    by_text = two.places - {two.label}
-    if one.kind == "label" and (two.kind == "text" or (one.dressed and two.label is not None)):
+    by_text = two.note[1] if two.note else two.places
+    if one.kind == "label" and (two.kind == "text" or (one.dressed and two.note)):
         if not one.places or not (_JOINT.fullmatch(article) or _JOINT.fullmatch(between)):
             return None
         agreed = one.places & by_text

@@ -88,18 +88,20 @@ def readable(text: str) -> str:
         return said
     text = _PRINTED.sub(r"Answer: \1", _FENCE.sub("\n", text))
     text = _TAG.sub(lambda m: "\n" if m[0].startswith("</") else f"\n{_tag_name(m[1])}", text)
-    text = _TEX_FENCES.sub("", _TEX_WORDS.sub("", text)).replace("{", "").replace("}", "") if _has_tex(text) else text
-    text = _EMPHASIS.sub("", _HEADING.sub("", text))
+    text = unmarked(_HEADING.sub("", text))
     text = re.sub(r"\[\^\w+\]|\"[^\"\n]{10,}\?\"", "", text)  # marks of footnotes, and questions quoted
     return re.sub(r"[ \t]+", " ", text).strip()
 
 
+def unmarked(text: str) -> str:
+    """Text without the marks of emphasis and TeX."""
+    if re.search(r"\\[a-z(\[]|\$", text, re.IGNORECASE):
+        text = _TEX_FENCES.sub("", _TEX_WORDS.sub("", text)).replace("{", "").replace("}", "")
+    return _EMPHASIS.sub("", text)
+
+
 def _tag_name(name: str) -> str:
     return "" if name.casefold() == "response" else "Answer: "
-
-
-def _has_tex(text: str) -> bool:
-    return bool(re.search(r"\\[a-z(\[]|\$", text, re.IGNORECASE))
 
 
 def _unboxed(text: str) -> str:
