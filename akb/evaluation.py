@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from akb import records, settings
 from akb.calling import Budget
@@ -55,6 +56,7 @@ class RunConfig(Strict):
         protocol: its name; `protocol_args` changes fields of it, under a name that says so.
         model_args, task_args: settings of the adapter and of the task.
         limit: the first so many questions alone.
+        shard: "2/4": every fourth of them, from the second on; `akb merge` puts the four runs together.
         seed: of everything that is drawn (option orders, sampling).
         listen: how audio is heard: "audio" or "none".
         control: "choices-only" withholds the question.
@@ -72,6 +74,32 @@ class RunConfig(Strict):
     listen: Literal["audio", "none"] = "audio"
     control: Literal["none", "choices-only"] = "none"
     data: Path | None = None
+    shard: str | None = None
+
+    @field_validator("shard")
+    @classmethod
+    def _is_a_shard(cls, shard: str | None) -> str | None:
+        if shard is not None:
+            shard_place(shard)
+        return shard
+
+
+def shard_place(shard: str) -> tuple[int, int]:
+    """Which shard of how many: (2, 4) of "2/4".
+
+    Raises:
+        ValueError: it is not of that form.
+    """
+    found = re.fullmatch("([1-9][0-9]{0,5})/([1-9][0-9]{0,5})", shard)
+    if found is None or int(found[1]) > int(found[2]):
+        raise ValueError("I/N is wanted, with I from 1 to N, e.g. 2/4")
+    return int(found[1]), int(found[2])
+
+
+def shard_suffix(shard: str) -> str:
+    """What a shard's folder is called, after the name of the whole run's."""
+    number, of = shard_place(shard)
+    return f".shard-{number}-of-{of}"
 
 
 @dataclass
@@ -105,7 +133,8 @@ class Plan:
             "categories": self.categories,
             **{name: getattr(self.config, name) for name in ("seed", "limit", "listen", "control", "task_args")},
         }
-        return records.as_json(found)
+        shard = {} if self.config.shard is None else {"shard": self.config.shard}
+        return records.as_json(found | shard)
 
     @property
     def protocol_label(self) -> str:
@@ -139,18 +168,37 @@ class Plan:
     @property
     def task_label(self) -> str:
         """What was asked."""
-        first = f" (first {self.config.limit})" if self.config.limit is not None else ""
-        return self.selection.label + first
+        pairs = {"first": self.config.limit, "shard": self.config.shard}
+        told = ", ".join(f"{name} {value}" for name, value in pairs.items() if value is not None)
+        return self.selection.label + (f" ({told})" if told else "")
 
     @property
     def folder_name(self) -> str:
-        """The run's folder below the runs folder: a run of the same identity finds the same place."""
+        """The run's folder below the runs folder: a run of the same identity finds the same place, and the shards of a
+        run lie beside it."""
+        whole = {name: value for name, value in self.identity.items() if name != "shard"}
+        shard = "" if self.config.shard is None else shard_suffix(self.config.shard)
         task = _file_name(self.selection.label.replace("/", "."))
         protocol = _file_name(self.protocol_label or "own")
-        return f"{_file_name(self.model)}/{task}.{protocol}.{records.digest(self.identity)[:8]}"
+        return f"{_file_name(self.model)}/{task}.{protocol}.{records.digest(whole)[:8]}{shard}"
 
     def questions(self) -> Iterator[Question]:
-        """The selected questions, as many as are wanted."""
+        """The selected questions, as many as are wanted: with a shard, every n-th of these.
+
+        Raises:
+            AkbError: there are more shards than questions.
+        """
+        if self.config.shard is None:
+            return self._wanted()
+        number, of = shard_place(self.config.shard)
+        there = sum(1 for _ in self._wanted())
+        if 0 < there < of:
+            raise AkbError(f"there are {there} questions for {of} shards", where=f"task {self.selection.task}",
+                           fix=f"Use at most {there} shards.")  # fmt: skip
+        return islice(self._wanted(), number - 1, None, of)
+
+    def _wanted(self) -> Iterator[Question]:
+        """The selected questions up to the limit."""
         keeps = self.selection.keeps
         chosen = (q for q in self.task.questions() if keeps(q.category, q.subcategory))
         return islice(chosen, self.config.limit)
@@ -228,7 +276,8 @@ def evaluate(
         cache: use the response cache.
         max_cost: US dollars that the run may cost, with what it has cost before it was interrupted.
         progress: whoever watches.
-        config: further fields of `RunConfig`: limit, seed, listen, control, data, protocol_args, model_args ...
+        config: further fields of `RunConfig`: limit, shard, seed, listen, control, data, protocol_args,
+            model_args ...
 
     Returns:
         The finished run. A run that was interrupted goes on where it was.

@@ -37,7 +37,7 @@ def rescore(folder: Path, changes: Mapping[str, Any] | None = None, save: Path |
 
     Args:
         folder: the run's folder.
-        changes: fields of the protocol that concern judging alone (extraction, normalise). Without any, the run's
+        changes: fields of the protocol that concern judging alone (extraction, normalise, also). Without any, the run's
             outcomes are written anew.
         save: folder for the run under the changed protocol; None: it is not kept.
 
@@ -52,7 +52,7 @@ def rescore(folder: Path, changes: Mapping[str, Any] | None = None, save: Path |
     run = Run(folder, manifest)
     if run.manifest.identity.get("protocol") is None and changes:
         raise AkbError("the task of this run asks in a way of its own; it has no such rule", where=str(folder))
-    for setting, ask in (("extraction", "generate"), ("normalise", "text")):
+    for setting, ask in (("extraction", "generate"), ("normalise", "text"), ("also", "generate")):
         if setting in (changes or {}) and run.manifest.identity["protocol"].get("ask") != ask:
             raise AkbError(f"--{setting} changes nothing in this run: its protocol does not ask for {ask}",
                            where=str(folder))  # fmt: skip

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import akb
+from akb.tasks.string_match import string_match
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data" / "mmau" / "mmau-test-mini.json"
 FILE = Path(os.environ.get("AKB_MMAU") or BESIDE)
@@ -44,17 +45,6 @@ def longest(choices: list[str]) -> str:
     return max(choices, key=len)  # the first of the longest
 
 
-def official_rule(answer: str, reply: str, choices: list[str]) -> bool:
-    """MMAU's own string match: all words of the answer, and no word that only a wrong choice has."""
-
-    def words(text: str) -> set[str]:
-        return set(re.findall(r"\b\w+\b", text.lower()))
-
-    key = words(answer)
-    others = {word for choice in choices if words(choice) != key for word in words(choice) - key}
-    return key <= words(reply) and not words(reply) & others
-
-
 @pytest.mark.parametrize(("model", "share", "published"), [("first", 0.395, 0.398), ("longest", 0.394, 0.396)])
 def test_the_baselines_have_their_known_values(
     tmp_path: Path, records: list[dict[str, Any]], model: str, share: float, published: float
@@ -67,7 +57,7 @@ def test_the_baselines_have_their_known_values(
     assert all(chosen[r["id"]] == pick(r["choices"]) for r in records)
     assert sum(r["answer"] == chosen[r["id"]] for r in records) == round(1000 * share)
     assert found.accuracy == pytest.approx(share)
-    assert sum(official_rule(r["answer"], chosen[r["id"]], r["choices"]) for r in records) == round(1000 * published)
+    assert sum(string_match(chosen[r["id"]], r["choices"], r["answer"]) for r in records) == round(1000 * published)
     if model == "first":
         assert found.summary.rows[0].first == pytest.approx(share)
 
@@ -90,3 +80,25 @@ def test_every_odd_record_is_taken_as_it_is(tmp_path: Path, records: list[dict[s
     # a duplicate of the key is as right as the key, so chance is a little above the mean of 1 / options
     right = [sum(c.casefold() == r["answer"].casefold() for c in r["choices"]) / len(r["choices"]) for r in records]
     assert found.summary.rows[0].chance == pytest.approx(sum(right) / 1000)
+
+
+@pytest.mark.parametrize(("dress", "share"), [("{t}", 1.0), ("({l}) {t}", 0.967), ("The answer is {t}", 0.907), ("{l}", 0.002)])
+def test_right_answers_in_other_clothes_fail_the_official_judge_as_often_as_is_known(
+    records: list[dict[str, Any]], dress: str, share: float
+) -> None:
+    right = 0
+    for record in records:
+        letter = "ABCDEFGH"[record["choices"].index(record["answer"])]
+        reply = dress.format(l=letter, t=record["answer"])
+        right += string_match(reply, record["choices"], record["answer"])
+    assert right / 1000 == pytest.approx(share, abs=0.0005)
+
+
+def test_twelve_wrong_options_pass_the_official_judge(records: list[dict[str, Any]]) -> None:
+    pairs = [
+        (record["id"], option)
+        for record in records
+        for option in record["choices"]
+        if option != record["answer"] and string_match(option, record["choices"], record["answer"])
+    ]
+    assert len(pairs) == 12

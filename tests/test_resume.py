@@ -135,6 +135,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the questions and, for each kind of run, one that nobody interrupted."""
     folder = tmp_path_factory.mktemp("whole")
     task(folder / "questions", N)
+    (folder / "warm").mkdir()
+    start("remote", folder / "warm")  # what a process does once (compiling patterns) is no part of the steps
     for kind in KINDS:
         assert not killed(kind, folder / kind, -1, ADDED)
         shutil.rmtree(folder / kind / "run")

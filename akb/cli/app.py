@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from akb.cli import doctor, eval, export, ls, runs, score, show, validate
+from akb.cli import doctor, eval, export, ls, merge, runs, score, show, validate
 from akb.errors import EXIT_ERROR, EXIT_INTERRUPTED, AkbError
 
 app = typer.Typer(
@@ -42,6 +42,7 @@ def _akb(
 
 
 app.command("eval")(eval.eval_)
+app.command("merge")(merge.merge)
 app.command("score")(score.score)
 app.command("show")(show.show)
 app.command("ls")(ls.ls)

@@ -24,6 +24,9 @@ def eval_(
     protocol: options.ProtocolName = None,
     shots: options.Shots = None,
     limit: Annotated[int | None, typer.Option("--limit", "-n", help="Only the first so many questions.")] = None,
+    shard: Annotated[
+        str | None, typer.Option(help="Only one part of the questions, e.g. 2/4; akb merge puts the parts together.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of option orders and sampling [default: 0].")] = None,
     control: Annotated[str | None, typer.Option(help="choices-only: withhold the question.")] = None,
     listen: options.Listen = None,
@@ -55,7 +58,15 @@ def eval_(
     """
     found = options.registry(include)
     changes = options.settings(set_, shots=shots)
-    direct = {"limit": limit, "seed": seed, "control": control, "listen": listen, "data": data, "protocol": protocol}
+    direct = {
+        "limit": limit,
+        "shard": shard,
+        "seed": seed,
+        "control": control,
+        "listen": listen,
+        "data": data,
+        "protocol": protocol,
+    }
     extra = {
         "protocol_args": changes["protocol"],
         "model_args": {**changes["model"], **_given(device=device, dtype=dtype)},
@@ -210,7 +221,7 @@ def _foretold(plan: Plan, registry: Registry) -> dict[str, Any]:
     return {
         "model": plan.model,
         **_card(plan, registry),
-        "task": plan.selection.label,
+        "task": plan.task_label,
         "protocol": plan.protocol.name if plan.protocol else "",
         "questions": questions,
         "requests": requests,

@@ -23,7 +23,7 @@ def watching(plan: Plan, folder: Path, *, quiet: bool) -> Iterator[Progress]:
     """Watch a run; when it is interrupted, say what is kept and how to go on."""
     from akb.engine import Silent
 
-    label = f"{plan.model} on {plan.selection.label}"
+    label = f"{plan.model} on {plan.task_label}"
     try:
         if quiet:
             yield Silent()

@@ -16,6 +16,9 @@ def score(
     normalise: Annotated[
         str | None, typer.Option(help="Length normalisation: none, tokens, characters, unconditional.")
     ] = None,
+    also: Annotated[
+        str | None, typer.Option(help="Judge replies by this rule as well: mmau-string-match, MMAU's official one.")
+    ] = None,
     policy: Annotated[
         str, typer.Option(help="What was not readable is: strict (wrong), chance, or excluded.")
     ] = "strict",
@@ -37,7 +40,7 @@ def score(
         raise AkbError(f"no policy is called {policy!r}", fix=f"Wanted: {', '.join(POLICIES)}.")
     if save is not None and len(runs) > 1:
         raise AkbError("several runs cannot share one folder", where="--save")
-    pairs = {"extraction": extraction, "normalise": normalise}
+    pairs = {"extraction": extraction, "normalise": normalise, "also": also}
     changes = {name: value for name, value in pairs.items() if value is not None}
     found = []
     for folder in runs:

@@ -16,6 +16,7 @@ from akb.errors import AkbError
 from akb.tasks import asking as ask
 from akb.tasks.asking import Asking
 from akb.tasks.judging import judge_choice, judge_reply, outcome
+from akb.tasks.string_match import JUDGES
 from akb.types import Generate, Outcome, Question, Request, Response, Trial
 
 
@@ -82,6 +83,9 @@ class MultipleChoice:
             if protocol.ask == "generate":
                 options = ask.shown(question, order)
                 answers.append(judge_reply(question, order, options, responses[number], protocol.extraction))
+                for name in protocol.also:
+                    right = JUDGES[name](responses[number].text or "", question.options, question.options[question.answer])
+                    others[name] = others.get(name, 0.0) + right / len(orders)
                 continue
             without = responses[len(orders) + number] if protocol.unconditional else None
             answer, by_rule = judge_choice(question, order, responses[number], protocol, without)

@@ -17,6 +17,7 @@ from pydantic import Field, NonNegativeInt, field_validator, model_validator
 from akb.errors import AkbError
 from akb.extraction import RULES
 from akb.strict import Strict, parse
+from akb.tasks.string_match import JUDGES
 
 Normalise = Literal["none", "tokens", "characters", "unconditional"]
 NORMALISATIONS: tuple[Normalise, ...] = ("none", "tokens", "characters", "unconditional")
@@ -86,6 +87,7 @@ class Protocol(Strict):
         thinking: "off" (where it can be), "on", or the most tokens that reasoning may take.
         max_tokens: the most tokens of a reply, not counting reasoning.
         extraction: name of the rule that reads replies.
+        also: names of further judges of replies, whose accuracies are shown beside the headline: "mmau-string-match".
     """
 
     name: str
@@ -102,6 +104,7 @@ class Protocol(Strict):
     temperature: float = Field(default=0.0, ge=0.0, le=2.0)
     top_p: float = Field(default=1.0, gt=0.0, le=1.0)
     extraction: str = "akb-1"
+    also: tuple[str, ...] = ()
 
     @field_validator("thinking", mode="before")
     @classmethod
@@ -118,12 +121,23 @@ class Protocol(Strict):
             raise ValueError(f"no extraction rule has this name; there are {', '.join(RULES)}")
         return name
 
+    @field_validator("also", mode="before")
+    @classmethod
+    def _judges_are_known(cls, names: Any) -> Any:
+        names = [names] if isinstance(names, str) else names
+        for name in names if isinstance(names, list | tuple) else ():
+            if name not in JUDGES:
+                raise ValueError(f"no judge is called {name!r}; there are {', '.join(JUDGES)}")
+        return names
+
     @model_validator(mode="after")
     def _consistent(self) -> Protocol:
         if self.normalise == "unconditional" and not self.unconditional:
             raise ValueError("normalise: unconditional needs unconditional: true")
         if self.unconditional and self.ask != "text":
             raise ValueError("unconditional: true belongs to ask: text")
+        if self.also and self.ask != "generate":
+            raise ValueError("also: judges of replies belong to ask: generate")
         if not self.spellings or any("{label}" not in s for s in self.spellings):
             raise ValueError("every spelling must contain {label}, and there must be one")
         return self
