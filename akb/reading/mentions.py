@@ -29,9 +29,13 @@ _NAMED = re.compile(rf"(?:{_WORDS})[\"'(\[]*([A-Za-z])[\"')\]]*(?![{W}'♯♭#])
 _BARE = re.compile(rf"(?<![{W}'.♯&-])(?<![{W}][(\[])([A-Z])(?![{W}'♯♭#°]|-[{W}]|\.[{W}]|{_NOTE})")
 _LOWER = re.compile(r"(?:[:=]\s*[\"'(]*|\A\s*)([a-z])(?=[\"')]*\s*(?:[.,;)\n]|\Z))")
 _QUOTED = re.compile(rf"(?<![{W}])[\"']\s*([A-Za-z])\s*[\"']")
-_JOINT = re.compile(r"[\s)\]\".,:;=|'(*-]{0,6}(?:(?:i\.?\s?e\.?|that is|namely|which is|meaning|即|d\.\s?h\.)[,:]?\s*)?")
+_JOINT = re.compile(
+    r"[\s)\]\".,:;=|'(*-]{0,6}(?:(?:i\.?\s?e\.?|that is|namely|which is|meaning|即|d\.\s?h\.)[,:]?\s*)?"
+)
 _BESIDE = re.compile(r"[\s,:|'\"-]{0,3}")
-_ARTICLE = re.compile(r"(?:an?|the|una?|une|l[ea]s?|el|los|il|lo|gli|ein[e]?|der|die|das|os?|as?|um|uma|het|de)\s+", re.I)
+_ARTICLE = re.compile(
+    r"(?:an?|the|una?|une|l[ea]s?|el|los|il|lo|gli|ein[e]?|der|die|das|os?|as?|um|uma|het|de)\s+", re.I
+)
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 _ORDINAL = re.compile(
     r"\bthe\s+(first|second|third|fourth|fifth|sixth|seventh|eighth|last)\s+(option|choice|one|answer|alternative)\b|"
@@ -65,19 +69,20 @@ class Mention:
 def find(text: str, options: Sequence[Option]) -> list[Mention]:
     """All mentions in a text, in order; they do not overlap."""
     texts = _texts(text, options)
-    labels = _labels(text, options)
-    kept: list[Mention] = []
-    for label in labels:
-        over = [m for m in texts if m.start < label.end and label.start < m.end]
+    owner: dict[int, Mention] = {at: mention for mention in texts for at in range(mention.start, mention.end)}
+    dropped, labels = set[Mention](), list[Mention]()
+    for label in _labels(text, options):
+        over = {owner[at] for at in range(label.start, label.end) if at in owner}
         around = next((m for m in over if m.start <= label.start and label.end <= m.end), None)
         if around is None:
-            texts = [m for m in texts if m not in over]
-            kept.append(label)
+            dropped |= over
+            labels.append(label)
         elif (around.start, around.end) == (label.start, label.end) and not label.dressed:  # the note C, or option C
-            texts.remove(around)
-            places = label.places | around.places
-            kept.append(Mention(label.start, label.end, places, "label", weak=True, note=(label.places, around.places)))
-    return _merged(text, sorted([*texts, *kept], key=lambda m: m.start))
+            dropped.add(around)
+            note = (label.places, around.places)
+            labels.append(Mention(label.start, label.end, note[0] | note[1], "label", weak=True, note=note))
+    kept = [mention for mention in texts if mention not in dropped]
+    return _merged(text, sorted([*kept, *labels], key=lambda m: m.start))
 
 
 def place_of(letter: str, options: Sequence[Option]) -> int | None:
@@ -108,37 +113,98 @@ def weak(text: str) -> bool:
 
 
 _COMMON = frozenset(
-    ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "first", "second", "third", "fourth", "fifth", "yes", "no", "none", "all", "both", "neither", "either", "true", "false", "never", "always", "some", "any", "other", "i", "ii", "iii", "iv", "v", "vi", "vii", "so", "re", "do", "high", "low", "left", "right", "up", "down", "before", "after", "same", "different", "not"]
+    [
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "first",
+        "second",
+        "third",
+        "fourth",
+        "fifth",
+        "yes",
+        "no",
+        "none",
+        "all",
+        "both",
+        "neither",
+        "either",
+        "true",
+        "false",
+        "never",
+        "always",
+        "some",
+        "any",
+        "other",
+        "i",
+        "ii",
+        "iii",
+        "iv",
+        "v",
+        "vi",
+        "vii",
+        "so",
+        "re",
+        "do",
+        "high",
+        "low",
+        "left",
+        "right",
+        "up",
+        "down",
+        "before",
+        "after",
+        "same",
+        "different",
+        "not",
+    ]
 )
 
 
 def _texts(text: str, options: Sequence[Option]) -> list[Mention]:
     """Options named by their texts; of those that overlap the longest, of those alike in all but case the exact."""
-    lower = _lowered(text)
-    owners: dict[str, set[int]] = {}
+    lower, taken, found = _lowered(text), bytearray(len(text)), list[Mention]()
+    for form, places in _forms(options).items():
+        for match in re.finditer(_bounded(form), lower):
+            meant = _exact(text[match.start() : match.end()], places, options)
+            found.append(Mention(match.start(), match.end(), frozenset(meant), "text", weak=weak(form)))
+    return [m for m in sorted(found, key=lambda m: (m.start - m.end, m.start)) if _takes(taken, m.start, m.end)]
+
+
+def _forms(options: Sequence[Option]) -> dict[str, set[int]]:
+    """The places of the options by each form of their texts, in lower case. A shorter form of one option that is the
+    whole text of another means the other."""
+    forms: dict[str, set[int]] = {}
     for place, option in enumerate(options):
         for form in variants(option):
             if form:
-                owners.setdefault(_lowered(form), set()).add(place)
-    exact = {_lowered(v[0]): {} for v in ([*variants(o)] for o in options)}
+                forms.setdefault(_lowered(form), set()).add(place)
+    whole: dict[str, set[int]] = {}
     for place, option in enumerate(options):
-        full = next(variants(option))
-        exact[_lowered(full)].setdefault(full, set()).add(place)
-    found: list[Mention] = []
-    for form, places in owners.items():
-        full = exact.get(form, {})
-        mine = set().union(*full.values()) if full else places  # a shorter form of one that is another's whole text
-        for match in re.finditer(_bounded(form), lower):
-            meant = mine
-            if len(full) > 1:  # Cm7 and CM7
-                meant = full.get(text[match.start() : match.end()], mine)
-            found.append(Mention(match.start(), match.end(), frozenset(meant), "text", weak=weak(form)))
-    found.sort(key=lambda m: (m.start - m.end, m.start))
-    kept: list[Mention] = []
-    for mention in found:
-        if not any(mention.start < other.end and other.start < mention.end for other in kept):
-            kept.append(mention)
-    return kept
+        whole.setdefault(_lowered(next(variants(option))), set()).add(place)
+    return {form: whole.get(form, places) for form, places in forms.items()}
+
+
+def _exact(said: str, places: set[int], options: Sequence[Option]) -> set[int]:
+    """Of options that differ in case alone (Cm7 and CM7) the one as it was written, if any was."""
+    same = {place for place in places if next(variants(options[place])) == said}
+    return same if len(places) > 1 and same else places
+
+
+def _takes(taken: bytearray, start: int, end: int) -> bool:
+    """Whether a stretch of the text is free; it is taken from then on."""
+    if any(taken[start:end]):
+        return False
+    taken[start:end] = b"\1" * (end - start)
+    return True
 
 
 def _bounded(form: str) -> str:
@@ -161,16 +227,17 @@ def _lowered(text: str) -> str:
 
 def _labels(text: str, options: Sequence[Option]) -> list[Mention]:
     """Options named by their labels; letters beyond the options are kept too, as naming none."""
-    found: dict[int, Mention] = {}
+    found: list[Mention] = []
+    taken = bytearray(len(text))
 
     def add(start: int, end: int, letter: str, *, dressed: bool) -> None:
         place = place_of(letter, options)
-        if not any(start < m.end and m.start < end for m in found.values()):
+        if _takes(taken, start, end):
             places = frozenset() if place is None else frozenset({place})
-            found[start] = Mention(start, end, places, "label", dressed)
+            found.append(Mention(start, end, places, "label", dressed))
 
     for match in _NAMED.finditer(text):
-        if not (match[1] == "a" and re.match(r"\s+\w", text[match.end() :])):
+        if not (match[1] == "a" and re.match(r"\s+\w", text[match.end() : match.end() + 9])):
             add(match.start(), match.end(), match[1], dressed=True)
     for pattern in (_BRACKETED, _QUOTED):
         for match in pattern.finditer(text):
@@ -180,12 +247,12 @@ def _labels(text: str, options: Sequence[Option]) -> list[Mention]:
         if 1 <= number <= len(options):
             add(match.start(), match.end(), options[number - 1].label, dressed=True)
     for match in _BARE.finditer(text):
-        if _is_bare_label(match[1], text[match.end() :]) and place_of(match[1], options) is not None:
+        if _is_bare_label(match[1], text[match.end() : match.end() + 40]) and place_of(match[1], options) is not None:
             add(match.start(), match.end(), match[1], dressed=False)
     for match in _LOWER.finditer(text):
         if place_of(match[1], options) is not None:
             add(match.start(1), match.end(1), match[1], dressed=False)
-    return sorted(found.values(), key=lambda m: m.start)
+    return sorted(found, key=lambda m: m.start)
 
 
 def _is_bare_label(letter: str, after: str) -> bool:
@@ -245,4 +312,4 @@ def _joined(text: str, one: Mention, two: Mention) -> Mention | None:
 
 def _goes_on(text: str, end: int) -> bool:
     """Whether the sentence goes on after a text, so that it may be about something else."""
-    return bool(re.match(rf"\s*[{W}]", text[end:]))
+    return bool(re.match(rf"\s*[{W}]", text[end : end + 9]))

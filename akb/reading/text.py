@@ -22,7 +22,9 @@ _NEXT_TURN = re.compile(
 _SPEAKER = re.compile(r"\A\s*(?:assistant|model|ai|bot|system|chatgpt|output|response)\s*:\s*", re.IGNORECASE)
 _FOOTNOTE = re.compile(r"^\[\^\w+\]:.*\Z", re.MULTILINE | re.DOTALL)
 _STRUCK = re.compile(r"~~[^~\n]+~~|<(del|s|strike)>.*?</\1>", re.IGNORECASE)
-_TEX_WORDS = re.compile(r"\\(?:text(?:bf|it|rm|sf|tt)?|math(?:rm|bf|it|sf|tt)|mbox|quad|displaystyle|left|right|,|;|!)\b")
+_TEX_WORDS = re.compile(
+    r"\\(?:text(?:bf|it|rm|sf|tt)?|math(?:rm|bf|it|sf|tt)|mbox|quad|displaystyle|left|right|,|;|!)\b"
+)
 _TEX_FENCES = re.compile(r"\\[()\[\]]|\$+")
 _EMPHASIS = re.compile(r"(?<!\w)[*_`]+|[*_`]+(?!\w)|\*\*|__|`")
 _HEADING = re.compile(r"^\s*(?:#+\s+|>\s+)", re.MULTILINE)
@@ -37,6 +39,7 @@ _SIGNS = {
     **dict.fromkeys(map(ord, "−‒‐‑﹣"), "-"),
     **dict.fromkeys(map(ord, "\u00a0\u2009\u202f\u3000\u200a"), " "),
     **dict.fromkeys(map(ord, "\u200b\u200c\u200d\ufeff\ufe0f\u200e\u200f"), None),
+    ord("⟦"): "[", ord("⟧"): "]",  # they mark mentions, later on
     ord("。"): ". ", ord("、"): ", ", ord("؟"): "?", ord("،"): ",", ord("।"): ". ", ord("【"): "[", ord("】"): "]",
     ord("🅰"): "A", ord("🅱"): "B", ord("🅾"): "O",
 }  # fmt: skip
@@ -104,17 +107,23 @@ def _tag_name(name: str) -> str:
     return "" if name.casefold() == "response" else "Answer: "
 
 
+_BOX = re.compile(r"\\(?:f?box(?:ed)?)\s*\{")
+
+
 def _unboxed(text: str) -> str:
     """\\boxed{...} as "Answer: ...", whatever braces are within; "The answer is \\boxed{B}" stays one statement."""
-    while (start := re.search(r"\\(?:f?box(?:ed)?)\s*\{", text)) is not None:
+    parts, reach = [], 0
+    for start in _BOX.finditer(text):
+        if start.start() < reach:
+            continue
         depth, end = 1, start.end()
         while end < len(text) and depth:
             depth += {"{": 1, "}": -1}.get(text[end], 0)
             end += 1
         inner = text[start.end() : end - 1] if depth == 0 else text[start.end() :]
-        before = text[: start.start()].rstrip(" $\\([:")
-        text = f"{before}\nAnswer: {inner}\n{text[end:]}"
-    return text
+        parts.append(f"{text[reach : start.start()].rstrip(' $([:').removesuffix(chr(92))}\nAnswer: {inner}\n")
+        reach = end
+    return "".join([*parts, text[reach:]])
 
 
 def _from_json(text: str) -> str | None:

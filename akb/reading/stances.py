@@ -1,0 +1,189 @@
+"""What the sentences of a reply say of the options: statements of the answer, and stances towards single options."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from akb.reading import lexicon as lex
+from akb.reading.marked import NEAR, Marked, first_clause, is_question, last_clause
+from akb.reading.mentions import Mention
+from akb.types import Option
+
+Stance = Literal["denied", "said", "ends", "told"]
+
+_TAIL = 300  # characters at the end of a sentence in which a mention may stand alone
+_TAIL_START = re.compile(r"[,;:—–=→>]|\bbut\b|\b(?=so\b|therefore\b|thus\b|hence\b)|\bsondern\b|\s-\s", re.IGNORECASE)
+_CONCLUDES = re.compile(
+    r"^\W*(?:so|therefore|thus|hence|which leaves|leaving|but|sondern)\b|^\W*(?:所以|因此)", re.IGNORECASE
+)
+_AT_END = re.compile(
+    r"[\s\"')\]]*(?:[.,;:!—–|\n(]|$|\b(?:because|since|so|as|and it|here|in this|rather than|instead of|not)\b|です|"
+    r"である|입니다|이다)"
+)
+_SAYS = re.compile(
+    r"(?:\b(?:is|are|was|be|says?|said|equals?|reads?|means|called|named|hears?|heard|makes?|it's|that's|ist|est|"
+    r"es|è|é|sea|"
+    r"sería|seria|serait|wäre|sarebbe)|[=是为は])"
+    r"\s*(?:(?:in|from|at|the|an?|of|exactly|about|clearly|probably|most likely|therefore|thus|simply|just|la|le|"
+    r"die|der|das|el)\s+)*"
+    r"[\"'(]*$",
+    re.IGNORECASE,
+)
+_REASON = r",?\s*(?:because|since|as|due to|given|rather than|instead of|over|not)\b"
+_HEAD = re.compile(rf"\W*(?P<named>{lex.M})\s*(?P<then>{_REASON}|[,;—–-]|:(?!\s*{lex.M})|\()")
+_ITEM = re.compile(r"\W*⟦\d+⟧\s*[:=]\s*")
+_SAMPLE = re.compile(r"(?:sample|speaker|clip|note|example|round|run|attempt|trial|vote)\s*\d*\s*:\s*$", re.IGNORECASE)
+_BUT = re.compile(r"(\w*)\W*\b(?:but|sondern)\s*$", re.IGNORECASE)
+_YES_NO = frozenset(
+    [
+        "yes",
+        "no",
+        "true",
+        "false",
+        "ja",
+        "nein",
+        "sí",
+        "si",
+        "oui",
+        "non",
+        "sim",
+        "não",
+        "да",
+        "нет",
+        "是",
+        "否",
+        "はい",
+        "いいえ",
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Something said of the answer: at which sentence, and which places it names.
+
+    Attributes:
+        clash: a label with another option's text.
+        final: it calls itself final.
+    """
+
+    at: int
+    places: frozenset[int]
+    clash: bool = False
+    final: bool = False
+
+
+def statements(reply: Marked) -> Iterator[Statement]:
+    """The statements of the answer, in the order of the sentences."""
+    for at, sentence in enumerate(reply.sentences):
+        if is_question(sentence) or "⟦" not in sentence:
+            continue
+        for named in _stated(reply, at, sentence):
+            mentions = reply.of(named)
+            places = frozenset[int]().union(*(m.places for m in mentions))
+            clash = any(m.kind == "clash" for m in mentions)
+            yield Statement(at, places, clash, bool(lex.FINAL.search(sentence)))
+
+
+def stances(reply: Marked, sentence: str) -> Iterator[tuple[Mention, Stance]]:
+    """What a sentence says of each mention: "denied"; "said" of what is asked ("it is the oboe"); a clause "ends" with
+    it; or "told" in passing."""
+    question = is_question(sentence)
+    for group in re.finditer(lex.G, sentence):
+        mentions = [reply.mentions[n] for n in reply.numbers(group[0]) if n not in reply.listed]
+        before, after = sentence[: group.start()][-NEAR:], sentence[group.end() : group.end() + NEAR]
+        stance = _stance(mentions, before, after, question) if mentions else "told"
+        yield from ((mention, stance) for mention in mentions)
+
+
+def _stance(mentions: list[Mention], before: str, after: str, question: bool) -> Stance:
+    clause, following = last_clause(before), first_clause(after)
+    if lex.NOT_BEFORE.search(clause) or lex.NOT_AFTER.match(following) or lex.DENIED_VERB.search(following):
+        return "denied"
+    if question or lex.WEIGHED.search(clause) or lex.WEIGHED.search(following) or lex.AT_FIRST.search(before):
+        return "told"
+    if len({m.places for m in mentions}) > 1 or not _AT_END.match(after) or _ITEM.fullmatch(before):
+        return "told"
+    if _SAYS.search(before):
+        return "said"
+    return "told" if any(m.weak or (m.kind == "label" and not m.dressed) for m in mentions) else "ends"
+
+
+# -- statements ------------------------------------------------------------------------------------------------
+
+
+def _stated(reply: Marked, at: int, sentence: str) -> Iterator[str]:
+    """The marks that a sentence states to be the answer."""
+    for pattern in (lex.STATED, lex.SELECTED, lex.CALLED_RIGHT):
+        for match in pattern.finditer(sentence):
+            if not reply.is_listed(match["named"]) and _holds(sentence, match):
+                yield match["named"]
+    if at == 0 and (head := _HEAD.match(sentence)) and _opens(reply, sentence, head):
+        yield head["named"]
+    offset = max(0, len(sentence) - _TAIL)
+    for start in (0, *(m.end() for m in _TAIL_START.finditer(sentence, offset))):
+        named = lex.alone(sentence[start:])
+        if named is not None and not reply.is_listed(named) and _stands_alone(reply.of(named), sentence, start):
+            yield named
+
+
+def _holds(sentence: str, match: re.Match[str]) -> bool:
+    """Whether a statement is made, and not denied, weighed or told of others."""
+    start, end = match.span("named")
+    before, after = sentence[: match.start()][-NEAR:], sentence[end : end + NEAR]
+    gap = match.groupdict().get("gap") or ""
+    clause = last_clause(before) + sentence[match.start() : start]
+    if re.search(r"\w", gap) and match.re is lex.STATED and not lex.LINKED.search(gap):
+        return False
+    if lex.NOT_BEFORE.search(clause) or lex.WEIGHED.search(clause):
+        return False
+    if match.re is lex.SELECTED and lex.AT_FIRST.search(before):
+        return False
+    if re.match(r"\s*(?:would|could|might|if|when)\b", after) or lex.NOT_AFTER.match(first_clause(after)):
+        return match.re is lex.CALLED_RIGHT
+    return True
+
+
+def _opens(reply: Marked, sentence: str, head: re.Match[str]) -> bool:
+    """Whether a reply begins with its answer: a label, a yes or no, or an option with a reason behind it."""
+    (mention,) = reply.of(head["named"])
+    group = re.match(rf"\W*{lex.G}", sentence)
+    several = group is not None and len({m.places for m in reply.of(group[0])}) > 1
+    item = head["then"] == ":" and len(reply.numbers(sentence)) > 1  # A: 20 %, B: 70 %
+    if several or item or reply.is_listed(head["named"]):
+        return False
+    if lex.NOT_AFTER.match(sentence[head.end("named") : head.end("named") + NEAR]):
+        return False
+    if mention.kind != "text":
+        return not mention.weak
+    reason = len(head["then"].strip(", ")) > 1
+    return reason or any(_plain(reply.options[place]) in _YES_NO for place in mention.places)
+
+
+def _stands_alone(mentions: list[Mention], sentence: str, start: int) -> bool:
+    """Whether the end of a sentence that is a mention alone says the answer."""
+    before, tail = sentence[:start][-NEAR:], sentence[start:]
+    if start == 0:
+        return not lex.NOT_BEFORE.search(tail) or bool(re.match(r"\W*no\b", tail, re.IGNORECASE))
+    but = _BUT.search(before)
+    if but and re.search(r"thing|all|none|every", but[1], re.IGNORECASE):
+        return False
+    if len({m.places for m in mentions}) > 1 or lex.WEIGHED.search(last_clause(before[:-1])):
+        return False
+    if re.fullmatch(r"\W*⟦\d+⟧\W*", before) or _SAMPLE.search(before):
+        return False
+    concluded = bool(_CONCLUDES.search(tail) or but)
+    if concluded:
+        return True
+    if re.search(r"⟧[\s)\]\"']*[,→>=]?\s*$", before):  # one of several in a row
+        return False
+    if lex.NOT_BEFORE.search(last_clause(before)) and not re.search(r"[:—–]\s*$", before):
+        return False
+    return all(m.kind != "text" and not m.weak for m in mentions)
+
+
+def _plain(option: Option) -> str:
+    return option.text.strip(" .").casefold()
