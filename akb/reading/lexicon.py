@@ -32,7 +32,10 @@ _NOUN = (
     r"options?|choices?|one|letter|label|selection|pick|guess|bet|match|candidate|opci[oó]n|op[cç][aã]o|opzione|"
     r"letra"
 )
-_LEFT = r"\bwhat(?:'s left| remains| is left)\b|\b(?:remaining|only) (?:possibility|option|choice|candidate|one)(?: left)?\b"
+_LEFT = (
+    r"\bwhat(?:'s left| remains| is left)\b|"
+    r"\b(?:remaining|only) (?:possibility|option|choice|candidate|one)(?: left)?\b"
+)
 ANSWER = rf"(?:{_ANSWER_WORD}|{_LEFT}|\b(?:{_RIGHT})\s+(?:\w+\s+)?(?:{_NOUN})\b|应?该?选择?|應該選擇?)"
 LINK = (
     r"(?:\b(?:is|was|are|be|to|as|would|should|must|seems?|appears?|remains?|becomes?|est|es|sería|serait|ist|lautet|"
