@@ -98,15 +98,15 @@ def _settled(reply: Marked, stated: Sequence[Statement]) -> Found:
     if any(s.clash for s in kept):
         return Found(None, CLASH)
     found = _only(reply, frozenset[int]().union(*(s.places for s in kept)))
-    return found if found.place is None else _unopposed(reply, found.place, last.at)
+    return found if found.place is None else _unopposed(reply, found.place, last)
 
 
-def _unopposed(reply: Marked, place: int, at: int) -> Found:
+def _unopposed(reply: Marked, place: int, stated: Statement) -> Found:
     """The stated option, if what follows leaves no other open."""
-    later = reply.sentences[at + 1 :]
+    later = reply.sentences[stated.at + 1 :]
     if lex.UNDECIDED.search(" ".join(later)):
         return Found(None, OPEN)
-    for match in lex.ALSO_OPEN.finditer(" ".join(reply.sentences[at:])):
+    for match in lex.ALSO_OPEN.finditer(" ".join([stated.rest, *later])):
         named = next(text for text in match.groupdict().values() if text)
         if any(place not in m.places and m.places for m in reply.of(named)):
             return Found(None, OPEN)
@@ -160,7 +160,7 @@ def _concluded(reply: Marked, said: Sequence[Statement], *, by_text: bool) -> Fo
         return Found(None, SEVERAL)
     if by_text and not ((concludes or at == 0) and _is_about(reply, found.place, at)):
         return NOTHING
-    return _unopposed(reply, found.place, at)
+    return _unopposed(reply, found.place, Statement(at, last, rest=reply.sentences[at]))
 
 
 def _is_about(reply: Marked, place: int, at: int) -> bool:

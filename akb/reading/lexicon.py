@@ -68,7 +68,8 @@ CALLED_RIGHT = re.compile(
     r"(?:correct\b(?!\w)|right\b|best\b(?! known)|answer\b|accurate\b|my (?:answer|choice|pick|guess)|fits? best|"
     r"fits the best|"
     r"(?:only )?(?:option|one|choice|candidate|possibility) (?:that|which|left|remaining)|better fit|best fit|"
-    r"better choice|better answer|it is\b|stands\b|wins\b|most likely\b|most plausible\b|richtig|correct[ao]|"
+    r"better choice|better answer|it is\b|stands\b|wins\b|most likely\b|more likely\b|likelier\b|"
+    r"(?:the )?closest\b|most plausible\b|richtig|correct[ao]|"
     r"giusta|corretta|certa|"
     r"верн|правильн|正确|正確|正解|맞|옳|doğru|đúng|की सही|सही)",
     re.IGNORECASE,
@@ -88,7 +89,8 @@ CONCLUDES = (
 )
 _LEAD = re.compile(rf"{CONCLUDES}(?![\w'])", re.IGNORECASE)
 _ONLY = re.compile(
-    rf"(?P<named>{G})(?:[\s,]*(?:it is|then|it must be|is it|です|입니다|である|であります))?[\s.!\"')\]|*;,]*",
+    rf"(?P<named>{G})(?:[\s,]*(?:it is|then|it must be|is it|です|입니다|である|であります|选项|選項|"
+    rf"项))?[\s.!\"')\]|*;,]*",
     re.IGNORECASE,
 )
 _PUNCTUATION = " \t\n\"'([|→=>:—–*•.,!✓✅-"
@@ -136,13 +138,14 @@ DENIED_VERB = re.compile(
     re.IGNORECASE,
 )
 WEIGHED = re.compile(
-    r"(?:\bif\b|\bwhether\b|\bsuppose\b|\bassum(?:e|ing)\b|\bunless\b|\bcould\b|\bmight\b|\bmay\b|\bwere\b|"
+    r"(?:\bif\b(?! (?:i|we) (?:had|have|must|were|was|am) )|\bwhether\b|\bsuppose\b|\bassum(?:e|ing)\b|"
+    r"\bunless\b|\bcould\b|\bmight\b|\bmay\b|\bwere\b|"
     r"\bwould (?:only|have|also|not)\b|"
     r"\bmost people\b|\bmany\b|\bstudents\b|\bsome\b(?: people| say| would| listeners| might)|\bpeople\b|"
     r"\bothers?\b|\bsomeone\b|"
     r"\btempt\w*|\bat first\b|\bfirst (?:impression|thought|glance|sight|instinct|guess|look)\b|\binitial\w*|"
     r"\bsecond[- ]best\b|"
-    r"\bdifference between\b|\bbetween\b|\bwhy\b|\bcompare\b|\bconfus\w+|\bmistak\w+|\bfor example\b|"
+    r"\bbetween\W*(?:the\s+|an?\s+)?$|\bwhy\b|\bcompare\b|\bconfus\w+|\bmistak\w+|\bfor example\b|"
     r"\bfor instance\b|\bsimilar to\b|"
     r"\beither\b|\brunner[- _]?up\b|\bconsider\b|\blet's (?:see|check|look)\b|\bsi (?:fuera|fuese|fosse|c'était|"
     r"la|le|el)\b|\bwenn\b|\bесли\b|如果|假如|"
@@ -154,9 +157,14 @@ WEIGHED = re.compile(
 AT_FIRST = re.compile(
     r"\bat first\b|\b(?:first|initial) (?:impression|thought|glance|sight|instinct|guess|look|reaction)\b|"
     r"\binitially\b|"
-    r"\b(?:most|many|some) (?:people|listeners|students)\b|\bif\b|\ba prima vista\b|\bauf den ersten\b|"
+    r"\b(?:most|many|some) (?:people|listeners|students)\b|\bif\b(?! (?:i|we) (?:had|have|must|were|was|am) )|"
+    r"\ba prima vista\b|\bauf den ersten\b|"
     r"\bà première vue\b|"
     r"\ba primera vista\b|乍一|一見",
+    re.IGNORECASE,
+)
+PREFERRED = re.compile(
+    rf"\b(?:more like|closer to|nearer to|more similar to|rather like)\s+(?:the\s+|an?\s+)?(?P<named>{M})\s+than\b",
     re.IGNORECASE,
 )
 REVISED = re.compile(

@@ -21,13 +21,14 @@ W = r"A-Za-z0-9À-ʯ\u0370-\u03ff\u0400-\u04ff"  # letters and digits of scripts
 _NOTE = r"(?:[♯♭#°]|[\s-]?(?:flat|sharp|natural|major|minor|maj|min|dim|aug|dorian|dur|moll|sus|\d)\b)"
 _AFTER_A = r"(?:is|was|and|or|but|because|since|as|rather|with|over|it|seems|fits|would|must|has|not|either|nor|can)\b"
 _WORDS = (
-    r"\b(?:option|choice|letter|alternative|opci[oó]n|op[cç][aã]o|opzione|lettera|letra|lettre|optie|opsi|antwort|вариант|буква|"
+    r"\b(?:option|choice|letter|alternative|opci[oó]n|op[cç][aã]o|opzione|lettera|letra|lettre|optie|opsi|"
+    r"antwort|вариант|буква|"
     r"lựa chọn|seçenek|opcja)(?:\s*[:#]\s*|\s+)|(?:选项|選項|選択肢|보기)\s*[:#]?\s*"
 )
 _BRACKETED = re.compile(rf"(?<![{W}])[(\[<]\s*([A-Za-z])\s*[)\]>]")
 _NAMED = re.compile(rf"(?:{_WORDS})[\"'(\[]*([A-Za-z])[\"')\]]*(?![{W}'♯♭#])", re.IGNORECASE)
 _BARE = re.compile(rf"(?<![{W}'.♯&-])(?<![{W}][(\[])([A-Z])(?![{W}'♯♭#°]|-[{W}]|\.[{W}]|{_NOTE})")
-_LOWER = re.compile(r"(?:[:=]\s*[\"'(]*|\A\s*)([a-z])(?=[\"')]*\s*(?:[.,;)\n]|\Z))")
+_LOWER = re.compile(r"(?:[:=]\s*[\"'(]*|\A\s*|\b(?:is|be)\s+(?!a\b))([a-z])(?=[\"')]*\s*(?:[.,;)\n]|\Z))")
 _QUOTED = re.compile(rf"(?<![{W}])[\"']\s*([A-Za-z])\s*[\"']")
 _JOINT = re.compile(
     r"[\s)\]\".,:;=|'(*-]{0,6}(?:(?:i\.?\s?e\.?|that is|namely|which is|meaning|即|d\.\s?h\.)[,:]?\s*)?"

@@ -24,7 +24,9 @@ _AT_END = re.compile(
     r"である|입니다|이다)"
 )
 _SAYS = re.compile(
-    r"(?:\b(?:is|are|was|be|says?|said|equals?|reads?|means|called|named|hears?|heard|makes?|it's|that's|ist|est|"
+    r"(?:\b(?:is|are|was|be|says?|said|equals?|reads?|means|called|named|hears?|heard|makes?|points? to|"
+    r"suggests?|indicates?|consistent with|"
+    r"corresponds? to|matches|sounds? (?:more )?like|seems? (?:to be|like)|appears to be|sia|it's|that's|ist|est|"
     r"es|è|é|sea|"
     r"sería|seria|serait|wäre|sarebbe)|[=是为は])"
     r"\s*(?:(?:in|from|at|the|an?|of|exactly|about|clearly|probably|most likely|therefore|thus|simply|just|la|le|"
@@ -68,12 +70,14 @@ class Statement:
     Attributes:
         clash: a label with another option's text.
         final: it calls itself final.
+        rest: what its sentence says behind it.
     """
 
     at: int
     places: frozenset[int]
     clash: bool = False
     final: bool = False
+    rest: str = ""
 
 
 def statements(reply: Marked) -> Iterator[Statement]:
@@ -81,11 +85,11 @@ def statements(reply: Marked) -> Iterator[Statement]:
     for at, sentence in enumerate(reply.sentences):
         if is_question(sentence) or "⟦" not in sentence:
             continue
-        for named in _stated(reply, at, sentence):
+        for named, end in _stated(reply, at, sentence):
             mentions = reply.of(named)
             places = frozenset[int]().union(*(m.places for m in mentions))
             clash = any(m.kind == "clash" for m in mentions)
-            yield Statement(at, places, clash, bool(lex.FINAL.search(sentence)))
+            yield Statement(at, places, clash, bool(lex.FINAL.search(sentence)), sentence[end:])
 
 
 def stances(reply: Marked, sentence: str) -> Iterator[tuple[Mention, Stance]]:
@@ -115,19 +119,19 @@ def _stance(mentions: list[Mention], before: str, after: str, question: bool) ->
 # -- statements ------------------------------------------------------------------------------------------------
 
 
-def _stated(reply: Marked, at: int, sentence: str) -> Iterator[str]:
-    """The marks that a sentence states to be the answer."""
-    for pattern in (lex.STATED, lex.SELECTED, lex.CALLED_RIGHT):
+def _stated(reply: Marked, at: int, sentence: str) -> Iterator[tuple[str, int]]:
+    """The marks that a sentence states to be the answer, and where they end."""
+    for pattern in (lex.STATED, lex.SELECTED, lex.CALLED_RIGHT, lex.PREFERRED):
         for match in pattern.finditer(sentence):
             if not reply.is_listed(match["named"]) and _holds(sentence, match):
-                yield match["named"]
+                yield match["named"], match.end("named")
     if at == 0 and (head := _HEAD.match(sentence)) and _opens(reply, sentence, head):
-        yield head["named"]
+        yield head["named"], head.end("named")
     offset = max(0, len(sentence) - _TAIL)
     for start in (0, *(m.end() for m in _TAIL_START.finditer(sentence, offset))):
         named = lex.alone(sentence[start:])
         if named is not None and not reply.is_listed(named) and _stands_alone(reply.of(named), sentence, start):
-            yield named
+            yield named, len(sentence)
 
 
 def _holds(sentence: str, match: re.Match[str]) -> bool:
@@ -135,7 +139,7 @@ def _holds(sentence: str, match: re.Match[str]) -> bool:
     start, end = match.span("named")
     before, after = sentence[: match.start()][-NEAR:], sentence[end : end + NEAR]
     gap = match.groupdict().get("gap") or ""
-    clause = last_clause(before) + sentence[match.start() : start]
+    clause = last_clause(before) + ("" if match.re is lex.PREFERRED else sentence[match.start() : start])
     if re.search(r"\w", gap) and match.re is lex.STATED and not lex.LINKED.search(gap):
         return False
     if lex.NOT_BEFORE.search(clause) or lex.WEIGHED.search(clause):
