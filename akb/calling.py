@@ -11,9 +11,12 @@ by a rate limit, once for all the calls that were already under way.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 import anyio
@@ -32,6 +35,7 @@ class Retry:
 
     Attributes:
         tries: how often a request is asked at most; rate limits do not count, for they say nothing about it.
+        cold: the same as long as nothing was ever answered: the server may not be there at all.
         first, most: the first pause and the longest one of our own choosing, in seconds; pauses double, with jitter.
         patience: seconds after a request's first call in which another may begin. So a request is given up after at
             most this and the adapter's timeout.
@@ -40,6 +44,7 @@ class Retry:
     """
 
     tries: int = 10
+    cold: int = 5
     first: float = 0.5
     most: float = 60.0
     patience: float = 900.0
@@ -51,7 +56,7 @@ class Retry:
         that those who were told the same do not all come back at the same moment."""
         if told is not None:
             return told + random.uniform(0.0, min(1.0, 0.1 * told))
-        return float(min(self.most, self.first * 2**attempt) * random.uniform(0.5, 1.0))
+        return float(min(self.most, self.first * 2 ** min(attempt, 64)) * random.uniform(0.5, 1.0))
 
 
 @dataclass
@@ -62,11 +67,13 @@ class Budget:
         most: US dollars.
         spent: on answers that have arrived.
         promised: the most that the calls under way can cost.
+        calls: how many are under way.
     """
 
     most: float
     spent: float = 0.0
     promised: float = 0.0
+    calls: int = 0
 
     def __post_init__(self) -> None:
         self._change = anyio.Event()
@@ -75,15 +82,17 @@ class Budget:
         """Set the cost of a call aside, after waiting for those under way to cost less than promised if need be;
         False if there is not enough left."""
         while self.spent + self.promised + cost > self.most:
-            if self.promised <= 0.0:
+            if self.calls == 0:
                 return False
             await self._change.wait()
         self.promised += cost
+        self.calls += 1
         return True
 
     def settle(self, cost: float, paid: float) -> None:
         """A call has ended: what was set aside for it is free again, less what it cost."""
-        self.promised = max(self.promised - cost, 0.0)
+        self.calls -= 1
+        self.promised = self.promised - cost if self.calls else 0.0  # sums of floats leave a little over
         self.spent += paid
         self._change.set()
         self._change = anyio.Event()
@@ -131,6 +140,37 @@ class Pace:
             self.hold = max(self.hold, now + after)
 
 
+class _Room:
+    """Room for as many calls as the pace allows. Requests that are asked again go before those that never were, so
+    that they need not wait for all of them.
+
+    Attributes:
+        under_way: calls that have a place.
+    """
+
+    def __init__(self, pace: Pace) -> None:
+        self.pace, self.under_way = pace, 0
+        self._again, self._new = deque[anyio.Event](), deque[anyio.Event]()
+
+    @asynccontextmanager
+    async def taken(self, *, again: bool) -> AsyncIterator[None]:
+        """A call's place, once there is one."""
+        turn = anyio.Event()
+        (self._again if again else self._new).append(turn)
+        self._admit()
+        await turn.wait()
+        try:
+            yield
+        finally:
+            self.under_way -= 1
+            self._admit()
+
+    def _admit(self) -> None:
+        while self.under_way < int(self.pace.limit) and (line := self._again or self._new):
+            self.under_way += 1
+            line.popleft().set()
+
+
 @dataclass
 class Calls:
     """The calls of one run to one adapter. What was learned of the server outlasts a wave of requests.
@@ -174,35 +214,34 @@ class Calls:
             raise self._stop
 
     async def _all(self, requests: Sequence[Request], deliver: Callable[[int, Response], None]) -> None:
-        queue, slots = iter(enumerate(requests)), anyio.CapacityLimiter(int(self.pace.limit))
+        queue, room = iter(enumerate(requests)), _Room(self.pace)
         async with anyio.create_task_group() as group:
             for _ in range(min(self.pace.most, len(requests))):
-                group.start_soon(self._work, queue, slots, deliver)
+                group.start_soon(self._work, queue, room, deliver)
 
     async def _work(
         self,
         queue: Iterator[tuple[int, Request]],
-        slots: anyio.CapacityLimiter,
+        room: _Room,
         deliver: Callable[[int, Response], None],
     ) -> None:
         for place, request in queue:
-            cost = self._most(request)
-            if self.budget is not None and not await self.budget.reserve(cost):
+            if self.budget is None:
+                deliver(place, await self._one(request, room))
+                continue
+            cost, paid = self._most(request), 0.0
+            if self._stop is not None or not await self.budget.reserve(cost):
                 self._stop = self._stop or self.budget.over()
-            if self._stop is not None:
                 return
-            response = None
             try:
-                response = await self._one(request, slots)
+                response = await self._one(request, room)
+                paid = _paid(response, cost)
             finally:
-                if self.budget is not None:
-                    self.budget.settle(cost, 0.0 if response is None else response.cost or 0.0)
+                self.budget.settle(cost, paid)
             deliver(place, response)
 
     def _most(self, request: Request) -> float:
-        """The most that a request can cost; 0 where nobody counts."""
-        if self.budget is None:
-            return 0.0
+        """The most that a request can cost."""
         cost = self.adapter.estimate(request).cost if isinstance(self.adapter, Priced) else None
         if cost is None:
             model = self.adapter.fingerprint().get("model", "the model")
@@ -213,17 +252,21 @@ class Calls:
             )
         return cost
 
-    async def _one(self, request: Request, slots: anyio.CapacityLimiter) -> Response:
+    async def _one(self, request: Request, room: _Room) -> Response:
         """A request's response, after as many calls as it takes; an error response once it is given up."""
-        began, faults = time.monotonic(), list[Fault]()
+        began, faults = math.inf, list[Fault]()
         while True:
             await self._until_allowed()
-            async with slots:
+            async with room.taken(again=bool(faults)):
                 asked = time.monotonic()
+                if asked < self.pace.hold or room.under_way > int(self.pace.limit):
+                    continue  # the server said so while this one stood in line
+                began = min(began, asked)
+                if asked - began > self.retry.patience:
+                    return self._given_up(faults, asked - began)
                 found = await self._call(request, asked)
                 if isinstance(found, Response):
-                    self.pace.succeeded(slots.borrowed_tokens)
-                slots.total_tokens = int(self.pace.limit)
+                    self.pace.succeeded(room.under_way)
             if isinstance(found, Response):
                 self.answered, self.vain = True, 0
                 seconds = found.seconds or time.monotonic() - asked
@@ -257,7 +300,8 @@ class Calls:
         """Seconds until a request is asked again; None if it is given up."""
         last = faults[-1]
         same = sum(fault.kind == last.kind for fault in faults)
-        if last.kind == "fatal" or (last.kind == "transient" and same >= self.retry.tries):
+        tries = self.retry.tries if self.answered else min(self.retry.tries, self.retry.cold)
+        if last.kind == "fatal" or (last.kind == "transient" and same >= tries):
             return None
         pause = self.retry.pause(same - 1, last.retry_after)
         return pause if elapsed + pause <= self.retry.patience else None
@@ -272,6 +316,13 @@ class Calls:
             raise AkbError(f"{what}: {last.message}", fix="Nothing was lost; mend the cause and run the same again.")
         response = Response(finish=Finish.ERROR, error=last.message, seconds=elapsed)
         return replace(response, notes=_with_faults(response, faults[:-1]))
+
+
+def _paid(response: Response, most: float) -> float:
+    """What a response cost; the most that it can have, where the server did not count its tokens."""
+    if response.cost is None and response.finish not in (Finish.ERROR, Finish.REFUSAL):
+        return most
+    return response.cost or 0.0
 
 
 def _with_faults(response: Response, faults: Sequence[Fault]) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -97,7 +98,8 @@ def strangers(usage: Mapping[str, Usage], parties: Mapping[str, Mapping[str, Any
 
 def _same(asked: str, served: str) -> bool:
     """Whether a served name is the one asked for, or a dated version of it ("gpt-4o", "gpt-4o-2024-08-06"; servers of
-    one's own may tell a path or put "models/" before it)."""
+    one's own may tell a path or put "models/" before it). A name that goes on with more than digits is another's
+    ("llama-3", "llama-3-8b")."""
     short, told = asked.rpartition("/")[2].casefold(), served.rpartition("/")[2].casefold()
-    rest = told.removeprefix(short)
-    return told == short or (told.startswith(short) and rest[0] in "-@:" and rest[1:2].isdigit())
+    short = short.removesuffix("-latest")
+    return told == short or (told.startswith(short) and re.fullmatch(r"[-@:]\d[\d-]*", told[len(short) :]) is not None)
