@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from akb.reading import lexicon as lex
-from akb.reading.marked import Marked
+from akb.reading.marked import Marked, is_aside
 from akb.reading.stances import Statement, stances, statements
 from akb.types import Option
 
@@ -25,6 +25,7 @@ FOREIGN = "the reply names a letter that no option has"
 _SO = re.compile(r"^\W*(?:so|therefore|thus|hence|which leaves|leaving|but)\b|^\W*(?:所以|因此)", re.IGNORECASE)
 _CONCLUSION = re.compile(
     r"\b(?:so|therefore|thus|hence|consequently|overall|in conclusion|it follows|based on|given|we conclude|"
+    r"i(?:'d| would) say|"
     r"por (?:lo )?tanto|portanto|donc|daher|deshalb|folglich|quindi|dunque|таким образом|поэтому|dus)\b|"
     r"所以|因此|したがって|よって|따라서|그러므로",
     re.IGNORECASE,
@@ -122,28 +123,32 @@ def _by_list(reply: Marked) -> Found:
     """The one option that a list of verdicts calls correct."""
     right, wrong = set[int](), set[int]()
     for head in reply.heads:
-        if lex.NO.search(head.rest):
-            wrong |= reply.mentions[head.number].places
-        elif lex.YES.search(head.rest):
+        calls = tuple(bool(p.search(head.sign) or p.search(head.rest)) for p in (lex.RIGHT, lex.WRONG))
+        if calls == (True, False):
             right |= reply.mentions[head.number].places
-    if len(right) > 1:
+        elif calls == (False, True):
+            wrong |= reply.mentions[head.number].places
+    if len(right) > 1 and wrong:
         return Found(None, SEVERAL)
-    return Found(right.pop()) if right and not right & wrong else NOTHING
+    return Found(right.pop()) if len(right) == 1 and wrong and not right & wrong else NOTHING
 
 
 def _by_stances(reply: Marked) -> Found:
-    """The option named with its label where something is said; else the one named by its text; else the one left."""
-    denied, named, texts = set[int](), list[Statement](), list[Statement]()
+    """The option of which something is said, with its label or by its text; else the one at the end of a clause, with
+    its label, or by its text; else the one that is left."""
+    denied = set[int]()
+    ranks: dict[tuple[str, bool], list[Statement]] = {}
     for at, sentence in enumerate(reply.sentences):
-        found = list(stances(reply, sentence))
-        denied |= {place for mention, stance in found if stance == "denied" for place in mention.places}
-        for mention in [m for m, stance in found if stance == "said"] or [m for m, stance in found if stance == "ends"]:
-            told = Statement(at, mention.places, mention.kind == "clash")
-            (texts if mention.kind == "text" else named).append(told)
-    if named:
-        return _concluded(reply, named, by_text=False)
-    found_text = _concluded(reply, texts, by_text=True) if texts else NOTHING
-    return found_text if found_text != NOTHING else _left_over(reply, denied)
+        for mention, stance in stances(reply, sentence):
+            if stance == "denied":
+                denied |= mention.places
+            elif stance != "told" and not is_aside(sentence):
+                told = Statement(at, mention.places, mention.kind == "clash")
+                ranks.setdefault((stance, mention.kind == "text"), []).append(told)
+    for rank in (("said", False), ("ends", False), ("said", True), ("ends", True)):
+        if rank in ranks and (found := _concluded(reply, ranks[rank], by_text=rank[1])) != NOTHING:
+            return found
+    return _left_over(reply, denied)
 
 
 def _concluded(reply: Marked, said: Sequence[Statement], *, by_text: bool) -> Found:
@@ -154,13 +159,21 @@ def _concluded(reply: Marked, said: Sequence[Statement], *, by_text: bool) -> Fo
     at = said[-1].at
     places = frozenset[int]().union(*(s.places for s in said))
     last = frozenset[int]().union(*(s.places for s in said if s.at == at))
-    concludes = at == len(reply.sentences) - 1 or bool(_CONCLUSION.search(reply.sentences[at]))
+    ending = at == len(reply.sentences) - 1 and not _is_cut(reply)
+    concludes = ending or bool(_CONCLUSION.search(reply.sentences[at]))
     found = _only(reply, last)
     if found.place is None or (_only(reply, places).place is None and not concludes):
         return Found(None, SEVERAL)
     if by_text and not ((concludes or at == 0) and _is_about(reply, found.place, at)):
         return NOTHING
     return _unopposed(reply, found.place, Statement(at, last, rest=reply.sentences[at]))
+
+
+def _is_cut(reply: Marked) -> bool:
+    """Whether the last sentence breaks off: others have an end, and it has none."""
+    *others, last = reply.sentences
+    ended = [bool(re.search(r"[.!?)\]\"'。⟧]\s*$", sentence)) for sentence in (last, *others)]
+    return len(last) > 40 and not ended[0] and any(ended[1:])
 
 
 def _is_about(reply: Marked, place: int, at: int) -> bool:

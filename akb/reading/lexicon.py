@@ -21,7 +21,7 @@ _ANSWER_WORD = (
     r"\banswers?\b|\bverdict\b|\bconclusion\b|\bantwort\b|\blösung\b|\bréponse\b|\brespuestas?\b|\brisposta\b|"
     r"\bresposta\b|\bantwoord\b|\bответ\b|\bвідповідь\b|\bodpowied[zź]\b|\bodpověď\b|\bsvaret?\b|\bcevap\b|\byanıt\b|"
     r"\bjawaban\w*|\bđáp án\b|\bcâu trả lời\b|คำตอบ\S*|答案|答え|回答|解答|正解|正确|正確|정답|답|الإجابة|"
-    r"الجواب|उत्तर|जवाब|"
+    r"الجواب|उत्तर|जवाब|विकल्प|"
     r"\bαπάντηση\b|תשובה|\bválasz\b|\brăspunsul\b|\bvastaus\b|\bsolution\b"
 )
 _RIGHT = (
@@ -149,8 +149,8 @@ WEIGHED = re.compile(
     r"\bfor instance\b|\bsimilar to\b|"
     r"\beither\b|\brunner[- _]?up\b|\bconsider\b|\blet's (?:see|check|look)\b|\bsi (?:fuera|fuese|fosse|c'était|"
     r"la|le|el)\b|\bwenn\b|\bесли\b|如果|假如|"
-    r"もし|만약|\ba prima vista\b|\bauf den ersten\b|\bbeing asked\b|\blike\b|\bclose to\b|\bone might\b|"
-    r"\bcandidates?\b|\brejected\b|"
+    r"もし|만약|\ba prima vista\b|\bauf den ersten\b|\bbeing asked\b|\bclose to\b|\bone might\b|"
+    r"\bcandidates\b|\brejected\b|"
     r"\bthe user\b|\bexpected\b|\bwrong answer\b|\bpopular\b|\bcommon(?:ly)? (?:answer|mistake|error)\b)",
     re.IGNORECASE,
 )
@@ -161,10 +161,6 @@ AT_FIRST = re.compile(
     r"\ba prima vista\b|\bauf den ersten\b|"
     r"\bà première vue\b|"
     r"\ba primera vista\b|乍一|一見",
-    re.IGNORECASE,
-)
-PREFERRED = re.compile(
-    rf"\b(?:more like|closer to|nearer to|more similar to|rather like)\s+(?:the\s+|an?\s+)?(?P<named>{M})\s+than\b",
     re.IGNORECASE,
 )
 REVISED = re.compile(
@@ -207,16 +203,18 @@ LEFT_OVER = re.compile(
     r"只剩|残る|남은|reste|queda|bleibt|rimane|остается|остаётся",
     re.IGNORECASE,
 )
-YES = re.compile(
-    r"^[\s:|—–=>.,(\[\"'-]*(?:✓|✔|✅|☑|(?:this is |that is |is |it is |the )?(?:the )?(?:correct|right|true|yes|"
-    r"richtig|vrai|juste|verdadero|corret[ao]|"
-    r"correct[ao]|正确|正確|正解|верно|правильно|맞|○|best)\b(?![\s-]*(?:not|in)\b))|(?:✓|✔|✅|☑)\s*[|\s]*$",
+RIGHT = re.compile(
+    r"[✓✔✅☑○]|^[\s:|—–=>.,(\[\"'-]*yes\b|(?<!not )(?<!n't )\b(?:correct(?! answers)|right(?! (?:after|before|"
+    r"hand|channel|ear|side|now))|true|richtig|vrai|juste|"
+    r"verdadero|corret[ao]|correct[ao]|верно|правильно|best (?:fit|match|answer|choice|option))\b|(?<!不)正确|"
+    r"正確|正解|맞",
     re.IGNORECASE,
 )
-NO = re.compile(
-    r"^[\s:|—–=>.,(\[\"'-]*(?:✗|✘|❌|×|☒|(?:this is |that is |is |it is )?(?:incorrect|wrong|false|not|no|falsch|"
-    r"faux|incorrect[ao]|incorret[ao]|"
-    r"错|錯|不|неверно|틀|sbagliat[ao]|doesn't|does not|isn't|unlikely|too)\b|错误)|(?:✗|✘|❌)\s*[|\s]*$",
+WRONG = re.compile(
+    r"[✗✘❌×☒]|\b(?:incorrect|wrong|false|not (?:correct|right|true|it)|falsch|faux|incorrect[ao]|incorret[ao]|"
+    r"sbagliat[ao]|неверно|"
+    r"unlikely|ruled out|eliminated?)\b|^[\s:|—–=>.,(\[\"'-]*(?:no|not|doesn't|does not|isn't|is not|too)\b|错|"
+    r"錯|不正确|틀",
     re.IGNORECASE,
 )
 REFUSAL = re.compile(
@@ -230,6 +228,6 @@ REFUSAL = re.compile(
     r"mi dispiace|non posso|desculpe|"
     r"não (?:posso|consigo)|извините|не могу|к сожалению|helaas|kan ik niet|przykro|nie mogę|üzgünüm)"
     r"|抱歉|对不起|對不起|无法|無法|不能|申し訳|できません|聞くことができ|죄송|할 수 없|आवाज़ नहीं|माफ़|عذرا|"
-    r"آسف|لا أستطيع|xin lỗi|không thể",
+    r"آسف|لا أستطيع|xin lỗi|không thể|\bmaaf\b|tidak (?:dapat|bisa)",
     re.IGNORECASE,
 )

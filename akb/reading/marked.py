@@ -15,7 +15,7 @@ NEAR = 400  # characters before and behind a mention that are looked at
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bvs\.)[\"')\]]*\s+|\n+")
 _CLAUSE_END = re.compile(
-    r"[,;:()\n—–|]|\s-\s|\b(?:but|because|since|so|while|whereas|although|though|yet|therefore|thus|hence|"
+    r"[,;:()\n—–|→]|\s-\s|\b(?:but|because|since|so|while|whereas|although|though|yet|therefore|thus|hence|"
     r"and then|pero|"
     r"mais|aber|sondern|ma|но|а)\b|但|而",
     re.IGNORECASE,
@@ -30,8 +30,9 @@ _ROW = re.compile(rf"{lex.M}(?:[\s,;|/]*{lex.M})+")
 
 @dataclass(frozen=True)
 class Head:
-    """A line that begins with a mention: the mention's number, and the rest of the line."""
+    """A line that begins with a mention: what stands before it, the mention's number, and the rest of the line."""
 
+    sign: str
     number: int
     rest: str
 
@@ -69,14 +70,19 @@ class Marked:
 
     def _heads(self) -> list[Head]:
         lines = ((line, _LIST_HEAD.match(line)) for line in self.text.split("\n"))
-        found = [Head(int(head[1]), line[head.end() :]) for line, head in lines if head]
+        found = [Head(line[: head.start(1)], int(head[1]), line[head.end() :]) for line, head in lines if head]
         return found if len({self.mentions[head.number].places for head in found}) > 1 else []
 
     def _list_heads(self) -> Iterator[int]:
-        """Heads of the list; an answer on the first line, with a list behind it, is none."""
+        """Heads of the list; an answer on the first line, with a list behind it, is none, nor is one below the list."""
         count = Counter(self.mentions[head.number].places for head in self.heads)
+        seen = set[frozenset[int]]()
         for order, head in enumerate(self.heads):
             mention = self.mentions[head.number]
+            again = mention.places in seen and not head.rest.strip(" .")
+            seen.add(mention.places)
+            if again:
+                continue
             if order == 0 and mention.start < 4:
                 second = self.mentions[self.heads[1].number]
                 begins = mention.places == {0} and second.places == {1}
@@ -104,10 +110,15 @@ def first_clause(after: str) -> str:
     rest = after[:NEAR].lstrip(" \"')]")
     if rest[:1] in (",", ";"):
         rest = rest[1:].lstrip()
-        if not re.match(r"(?:which|who|that|although|though)\b", rest):
+        if not re.match(r"(?:which|who|that)\b", rest):
             return ""
     end = _CLAUSE_END.search(rest, 1)
     return rest[: end.start()] if end else rest
+
+
+def is_aside(sentence: str) -> bool:
+    """Whether a sentence stands in brackets as a whole."""
+    return bool(re.fullmatch(r"\s*[(\[].*[)\]]\W*", sentence, re.DOTALL)) and sentence.count("(") < 2
 
 
 def is_question(sentence: str) -> bool:

@@ -33,7 +33,7 @@ _QUOTED = re.compile(rf"(?<![{W}])[\"']\s*([A-Za-z])\s*[\"']")
 _JOINT = re.compile(
     r"[\s)\]\".,:;=|'(*-]{0,6}(?:(?:i\.?\s?e\.?|that is|namely|which is|meaning|即|d\.\s?h\.)[,:]?\s*)?"
 )
-_BESIDE = re.compile(r"[\s,:|'\"-]{0,3}")
+_BESIDE = re.compile(r"[\s,:|'\"-]{0,3}(?:(?:i\.?\s?e\.?|that is|namely)[,:]?\s*)?")
 _ARTICLE = re.compile(
     r"(?:an?|the|una?|une|l[ea]s?|el|los|il|lo|gli|ein[e]?|der|die|das|os?|as?|um|uma|het|de)\s+", re.I
 )
@@ -100,11 +100,21 @@ def variants(option: Option) -> Iterator[str]:
     article = _ARTICLE.match(bare)
     if article and len(bare) - article.end() > 1 and not re.match(_NOTE, bare[article.end() :]):  # A minor has none
         yield bare[article.end() :]
+    if re.fullmatch(r"[a-z]{3,}", bare):
+        yield from _inflected(bare)
     joined = re.sub(r"(?<=\d),(?=\d{3}\b)", "", bare)
     yield joined
     if (grouped := re.sub(r"\b(\d{1,3})(\d{3})\b(?![.\d])", r"\1,\2", joined)) != bare:
         yield grouped
     yield re.sub(r"(?<=\d) (?=[A-Za-z%°]+$)", "", joined)
+
+
+def _inflected(word: str) -> Iterator[str]:
+    """A verb's forms, should a word be one: "laugh" is what one does who is laughing."""
+    stem = word[:-1] if word.endswith("e") else word
+    yield from (f"{stem}ing", f"{stem}ed", f"{word}s")
+    if word.endswith("y"):
+        yield from (f"{word[:-1]}ies", f"{word[:-1]}ied")
 
 
 def weak(text: str) -> bool:
@@ -174,9 +184,9 @@ def _texts(text: str, options: Sequence[Option]) -> list[Mention]:
     """Options named by their texts; of those that overlap the longest, of those alike in all but case the exact."""
     lower, taken, found = _lowered(text), bytearray(len(text)), list[Mention]()
     for form, places in _forms(options).items():
-        for match in re.finditer(_bounded(form), lower):
-            meant = _exact(text[match.start() : match.end()], places, options)
-            found.append(Mention(match.start(), match.end(), frozenset(meant), "text", weak=weak(form)))
+        for start, end in _occurrences(form, lower):
+            meant = _exact(text[start:end], places, options)
+            found.append(Mention(start, end, frozenset(meant), "text", weak=weak(form)))
     return [m for m in sorted(found, key=lambda m: (m.start - m.end, m.start)) if _takes(taken, m.start, m.end)]
 
 
@@ -208,8 +218,22 @@ def _takes(taken: bytearray, start: int, end: int) -> bool:
     return True
 
 
-def _bounded(form: str) -> str:
-    """A pattern that finds a text as whole words, and a number as a whole number with its sign."""
+def _occurrences(form: str, text: str) -> Iterator[tuple[int, int]]:
+    """Where a text stands as whole words. (A pattern that held the text would be compiled anew for every reply.)"""
+    if (start := text.find(form)) < 0:
+        return
+    before, after = (re.compile(look) for look in _bounds(form))
+    while start >= 0:
+        end = start + len(form)
+        whole = before.match(text, start) and after.match(text, end)
+        if whole:
+            yield start, end
+        start = text.find(form, end if whole else start + 1)
+
+
+def _bounds(form: str) -> tuple[str, str]:
+    """Patterns of what may stand before and behind a text, so that it is found as whole words, and a number as a whole
+    number with its sign."""
     first, last = form[0], form[-1]
     before = rf"(?<![{W}])(?<![{W}]['-])" if re.match(rf"[{W}]", first) else ""
     after = rf"(?![{W}])(?!-[{W}])" if re.match(rf"[{W}]", last) else ""
@@ -219,10 +243,12 @@ def _bounded(form: str) -> str:
         after += r"(?![.,:]\d)(?![/%])"
     if last.isalpha() and last.isascii():
         after += rf"(?![♯♭#°])(?!\s(?:flat|sharp)\b){'' if len(form) > 1 else f'(?!{_NOTE})'}"
-    return before + re.escape(form) + after
+    return before, after
 
 
 def _lowered(text: str) -> str:
+    if text.isascii():
+        return text.lower()
     return "".join(low if len(low := letter.lower()) == 1 else letter for letter in text)
 
 
@@ -299,7 +325,10 @@ def _joined(text: str, one: Mention, two: Mention) -> Mention | None:
             return None
         agreed = one.places & by_text
         explained = re.search(r"[a-z即]", between, re.IGNORECASE)
-        if not agreed and (_goes_on(text, two.end) or (re.search(r",|\n", between) and not explained)):
+        if _goes_on(text, two.end) and (not agreed or re.search(r"\n|\.\s", between)):
+            return None
+        ended = text[one.end - 1] in ")]" and re.match(r"\.\s", between)  # "it is (B). A flute ..."
+        if not agreed and (ended or (re.search(r",|\n", between) and not explained)):
             return None
     elif one.kind == "text" and two.kind == "label" and two.dressed and two.places:
         if not _BESIDE.fullmatch(between) or "\n" in between:
@@ -313,4 +342,4 @@ def _joined(text: str, one: Mention, two: Mention) -> Mention | None:
 
 def _goes_on(text: str, end: int) -> bool:
     """Whether the sentence goes on after a text, so that it may be about something else."""
-    return bool(re.match(rf"\s*[{W}]", text[end : end + 9]))
+    return bool(re.match(rf"\s*(?![A-Z][.):\]]|Answer)[{W}]", text[end : end + 9]))

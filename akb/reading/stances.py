@@ -19,23 +19,29 @@ _TAIL_START = re.compile(r"[,;:—–=→>]|\bbut\b|\b(?=so\b|therefore\b|thus\b
 _CONCLUDES = re.compile(
     r"^\W*(?:so|therefore|thus|hence|which leaves|leaving|but|sondern)\b|^\W*(?:所以|因此)", re.IGNORECASE
 )
-_AT_END = re.compile(
-    r"[\s\"')\]]*(?:[.,;:!—–|\n(]|$|\b(?:because|since|so|as|and it|here|in this|rather than|instead of|not)\b|です|"
-    r"である|입니다|이다)"
+_STOPS = r"[\s\"')\]]*(?:[.;!—–|\n(]|$|\b(?:because|since|rather than|instead of)\b|です|である|입니다|이다)"
+_AT_END = re.compile(_STOPS, re.IGNORECASE)
+_AT_PAUSE = re.compile(  # after "it is": a comma will do, and a noun or an adverbial may come between
+    rf"(?:\s+[a-z]+|\s+(?:of|in|on|at|from|by|with|for|during|throughout)\s+(?:\w+\s+){{0,2}}\w+)?(?:{_STOPS}|"
+    rf"[\s\"')\]]*[,:]|"
+    r"\s+(?:so|as|and it|here|in this|not|than|although|though|while|whereas|but)\b)",
+    re.IGNORECASE,
 )
 _SAYS = re.compile(
-    r"(?:\b(?:is|are|was|be|says?|said|equals?|reads?|means|called|named|hears?|heard|makes?|points? to|"
-    r"suggests?|indicates?|consistent with|"
-    r"corresponds? to|matches|sounds? (?:more )?like|seems? (?:to be|like)|appears to be|sia|it's|that's|ist|est|"
-    r"es|è|é|sea|"
-    r"sería|seria|serait|wäre|sarebbe)|[=是为は])"
-    r"\s*(?:(?:in|from|at|the|an?|of|exactly|about|clearly|probably|most likely|therefore|thus|simply|just|la|le|"
-    r"die|der|das|el)\s+)*"
-    r"[\"'(]*$",
+    r"(?:\b(?:is|are|was|be|being|says?|said|equals?|reads?|means|called|named|hears?|heard|makes?|forms?|"
+    r"leaves|leaving|feels?|"
+    r"feeling|points? to|suggests?|indicates?|consistent with|corresponds? to|matches|sounds? (?:more )?like|"
+    r"seems? (?:to be|like)|"
+    r"appears to be|more like|closer to|nearer to|occurs?|happens?|it's|that's|ist|est|es|è|é|sia|sea|sería|"
+    r"seria|serait|wäre|"
+    r"sarebbe)|[=是为は→])"
+    r"\s*(?:(?:that|in|from|at|the|an?|of|exactly|about|clearly|probably|most likely|therefore|thus|simply|just|"
+    r"(?:sound|noise|recording|example|case|form|type|kind|result|use|voice) of|la|le|die|der|das|el)"
+    r"\s+)*[\"'(]*$",
     re.IGNORECASE,
 )
 _REASON = r",?\s*(?:because|since|as|due to|given|rather than|instead of|over|not)\b"
-_HEAD = re.compile(rf"\W*(?P<named>{lex.M})\s*(?P<then>{_REASON}|[,;—–-]|:(?!\s*{lex.M})|\()")
+_HEAD = re.compile(rf"\W*(?P<named>{lex.M})\s*(?P<then>{_REASON}|[,;—–-]|:(?!\s*{lex.M})|\(|(?=[a-z]))")
 _ITEM = re.compile(r"\W*⟦\d+⟧\s*[:=]\s*")
 _SAMPLE = re.compile(r"(?:sample|speaker|clip|note|example|round|run|attempt|trial|vote)\s*\d*\s*:\s*$", re.IGNORECASE)
 _BUT = re.compile(r"(\w*)\W*\b(?:but|sondern)\s*$", re.IGNORECASE)
@@ -107,13 +113,16 @@ def _stance(mentions: list[Mention], before: str, after: str, question: bool) ->
     clause, following = last_clause(before), first_clause(after)
     if lex.NOT_BEFORE.search(clause) or lex.NOT_AFTER.match(following) or lex.DENIED_VERB.search(following):
         return "denied"
-    if question or lex.WEIGHED.search(clause) or lex.WEIGHED.search(following) or lex.AT_FIRST.search(before):
+    since = re.split(r"\bthen\b", before)[-1]  # "if it had reeds, then ..."
+    if question or lex.WEIGHED.search(clause) or lex.WEIGHED.search(following) or lex.AT_FIRST.search(since):
         return "told"
-    if len({m.places for m in mentions}) > 1 or not _AT_END.match(after) or _ITEM.fullmatch(before):
+    if len({m.places for m in mentions}) > 1 or _ITEM.fullmatch(before):
         return "told"
-    if _SAYS.search(before):
+    if _SAYS.search(before) and _AT_PAUSE.match(after):
         return "said"
-    return "told" if any(m.weak or (m.kind == "label" and not m.dressed) for m in mentions) else "ends"
+    bare = any(m.weak or (m.kind == "label" and not m.dressed) for m in mentions)
+    concludes = _CONCLUDES.search(before) and all(m.kind != "text" for m in mentions)  # "so option A is the cue"
+    return "ends" if (concludes or _AT_END.match(after)) and not bare else "told"
 
 
 # -- statements ------------------------------------------------------------------------------------------------
@@ -121,7 +130,7 @@ def _stance(mentions: list[Mention], before: str, after: str, question: bool) ->
 
 def _stated(reply: Marked, at: int, sentence: str) -> Iterator[tuple[str, int]]:
     """The marks that a sentence states to be the answer, and where they end."""
-    for pattern in (lex.STATED, lex.SELECTED, lex.CALLED_RIGHT, lex.PREFERRED):
+    for pattern in (lex.STATED, lex.SELECTED, lex.CALLED_RIGHT):
         for match in pattern.finditer(sentence):
             if not reply.is_listed(match["named"]) and _holds(sentence, match):
                 yield match["named"], match.end("named")
@@ -139,7 +148,7 @@ def _holds(sentence: str, match: re.Match[str]) -> bool:
     start, end = match.span("named")
     before, after = sentence[: match.start()][-NEAR:], sentence[end : end + NEAR]
     gap = match.groupdict().get("gap") or ""
-    clause = last_clause(before) + ("" if match.re is lex.PREFERRED else sentence[match.start() : start])
+    clause = last_clause(before) + sentence[match.start() : start]
     if re.search(r"\w", gap) and match.re is lex.STATED and not lex.LINKED.search(gap):
         return False
     if lex.NOT_BEFORE.search(clause) or lex.WEIGHED.search(clause):
@@ -162,9 +171,9 @@ def _opens(reply: Marked, sentence: str, head: re.Match[str]) -> bool:
     if lex.NOT_AFTER.match(sentence[head.end("named") : head.end("named") + NEAR]):
         return False
     if mention.kind != "text":
-        return not mention.weak
-    reason = len(head["then"].strip(", ")) > 1
-    return reason or any(_plain(reply.options[place]) in _YES_NO for place in mention.places)
+        return not mention.weak and (bool(head["then"]) or mention.kind == "both")
+    reason = len(head["then"].strip(", ")) > 1 or (head["then"] == "," and len(reply.numbers(sentence)) == 1)
+    return reason or (head["then"] != "" and any(_plain(reply.options[place]) in _YES_NO for place in mention.places))
 
 
 def _stands_alone(mentions: list[Mention], sentence: str, start: int) -> bool:

@@ -16,7 +16,7 @@ _OPEN = re.compile(r"<(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
 _END_OF_TURN = re.compile(r"<\|[^|>\n]{1,40}\|>|</?s>|<end_of_turn>|\[/?INST\]|<eos>|<\|endoftext\|>")
 _NEXT_TURN = re.compile(
     r"\n\s*(?:#+\s*|\*\*)?(?:question|q|human|user|instruction|problem|next question|example)\s*\d*\s*(?:\*\*)?:"
-    r"|\n\s*\d{1,3}[.)]\s[^\n]*\?\s*\n\s*[(\[]?A[.)\]]",
+    r"|\n[^\n]*\?\s*\n\s*[(\[]?A[.)\]]",
     re.IGNORECASE,
 )
 _SPEAKER = re.compile(r"\A\s*(?:assistant|model|ai|bot|system|chatgpt|output|response)\s*:\s*", re.IGNORECASE)
@@ -48,7 +48,8 @@ _SIGNS = {
 def plain(text: str) -> str:
     """Text with one form for each sign: letters in a circle or of full width are letters, all dashes before a number
     are a minus; what changes a meaning (powers, accents, sharps) stays."""
-    return "".join(map(_letter, text)).translate(_SIGNS)
+    letters = text if text.isascii() else "".join(map(_letter, text))
+    return letters.translate(_SIGNS)
 
 
 def _letter(character: str) -> str:
