@@ -29,6 +29,7 @@ class Reading:
 
 Rule = Callable[[str, Sequence[Option]], Reading]
 
+
 def _place_of(letter: str, options: Sequence[Option]) -> int | None:
     return next((place for place, o in enumerate(options) if o.label == letter.upper()), None)
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any
 
-from akb.types import Answer, Clip, Finish, Outcome, Question, Response, Score, Status, Trial
+from akb.types import Answer, Clip, Finish, Outcome, Question, Response, Score, Status, Trial, fields_of
 
 
 def dumps(value: Any) -> str:
@@ -61,7 +60,9 @@ def question_from(data: dict[str, Any]) -> Question:
 
 def trial_to(trial: Trial) -> dict[str, Any]:
     """A trial as JSON."""
-    return asdict(trial)
+    question = fields_of(trial.question)
+    question["audio"] = [fields_of(clip) for clip in trial.question.audio]
+    return fields_of(trial) | {"question": question}
 
 
 def trial_from(data: dict[str, Any]) -> Trial:
@@ -71,7 +72,7 @@ def trial_from(data: dict[str, Any]) -> Trial:
 
 def outcome_to(outcome: Outcome) -> dict[str, Any]:
     """An outcome as JSON."""
-    return asdict(outcome)
+    return fields_of(outcome) | {"answers": [fields_of(answer) for answer in outcome.answers]}
 
 
 def outcome_from(data: dict[str, Any]) -> Outcome:

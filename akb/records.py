@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,19 +102,42 @@ class Recorded(NamedTuple):
     to: str = MODEL
 
 
+class _Places:
+    """Where in responses.jsonl what was recorded before may lie: 16 bytes a line, however long the ids are.
+
+    Lines are found by the hash of (trial id, number of the request); two of one hash are told apart by reading them.
+    """
+
+    def __init__(self, lines: Iterable[tuple[int, Recorded]] = ()) -> None:
+        hashes, places = array("q"), array("q")
+        for at, line in lines:
+            hashes.append(hash((line.trial, line.request)))
+            places.append(at)
+        order = sorted(range(len(hashes)), key=hashes.__getitem__)  # of one hash, the order is that of the lines
+        self._hashes = array("q", (hashes[place] for place in order))
+        self._places = array("q", (places[place] for place in order))
+
+    def of(self, trial: str, request: int) -> Iterator[int]:
+        """Bytes before the lines that may be a request's, the last one first."""
+        wanted = hash((trial, request))
+        first = last = bisect_left(self._hashes, wanted)
+        while last < len(self._hashes) and self._hashes[last] == wanted:
+            last += 1
+        return (self._places[place] for place in reversed(range(first, last)))
+
+
 @dataclass
 class Record:
     """A run's folder, open for writing by one process.
 
     Attributes:
-        known: where in responses.jsonl lies what was recorded before, by (trial id, number of the request).
         mended: bytes of an unfinished last line that a killed run left and that were cut off.
     """
 
     folder: Path
     manifest: Manifest
-    known: dict[tuple[str, int], int] = field(default_factory=dict)
     mended: int = 0
+    _known: _Places = field(default_factory=_Places)
     _lock: FileLock | None = None
     _file: IO[str] | None = None
     _earlier: IO[bytes] | None = None
@@ -157,7 +182,7 @@ class Record:
             responses = self.folder / RESPONSES
             with explained(responses):
                 self.mended = cut_unfinished_line(responses)
-            self.known = {(line.trial, line.request): at for at, line in _placed_responses(self.folder)}
+            self._known = _Places(_placed_responses(self.folder))
         elif any(self.folder.glob("*.jsonl")):
             raise AkbError(f"this folder holds a run whose {MANIFEST} is missing", where=str(self.folder),
                            fix="Choose another folder with --out.")  # fmt: skip
@@ -165,9 +190,10 @@ class Record:
 
     def recall(self, trial: str, request: int) -> Recorded | None:
         """What was recorded before this process took the run up; None for nothing."""
-        at = self.known.get((trial, request))
-        if at is None:
-            return None
+        found = (self._line_at(at) for at in self._known.of(trial, request))
+        return next((line for line in found if (line.trial, line.request) == (trial, request)), None)
+
+    def _line_at(self, at: int) -> Recorded:
         path = self.folder / RESPONSES
         with explained_read(path):
             if self._earlier is None:

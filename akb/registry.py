@@ -28,6 +28,7 @@ AdapterFactory = Callable[[Card, Mapping[str, Any]], Adapter]
 
 ADAPTERS = {
     "hf": "akb.adapters.hf:build",
+    "vllm": "akb.adapters.vllm:build",
     "lm-eval": "akb.adapters.lm_eval:build",
     "baseline": "akb.adapters.baselines:build",
     "openai": "akb.adapters.openai:build",
@@ -312,6 +313,10 @@ class Registry:
         same = [card for card in self.cards.values() if (card.adapter, card.model) == (adapter, rest)]
         if len(same) == 1:  # how it is to be run is known
             return same[0]
+        if adapter == "vllm":  # what transformers runs, by its own name or by ours
+            same = [c for c in self.cards.values() if c.adapter == "hf" and rest in (c.name, *c.aliases, c.model)]
+            if len(same) == 1:
+                return same[0].model_copy(update={"name": _card_name(name), "adapter": adapter, "aliases": ()})
         if colon and rest and adapter in {*ADAPTERS, *self.adapter_plugins}:
             return Card(name=_card_name(name), adapter=adapter, model=rest)
         if Path(name).is_dir():

@@ -62,6 +62,17 @@ def read_text(path: Path) -> str:
         raise AkbError(f"cannot be read: {error.strerror}", where=str(path)) from None
 
 
+def read_lines(path: Path) -> Iterator[str]:
+    """A file's lines, without holding the whole of it; errors as of `read_text`."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            for line in file:
+                yield line.removesuffix("\n")
+    except (OSError, UnicodeDecodeError):
+        read_text(path)  # says what is wrong, and of the whole file at which byte
+        raise
+
+
 def read_yaml(path: Path) -> Any:
     """A YAML file's content."""
     return parse_yaml(read_text(path), str(path))
@@ -80,7 +91,7 @@ def parse_yaml(text: str, where: str) -> Any:
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """The objects of a JSONL file with their line numbers (from 1); empty lines are passed over."""
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         if not line.strip():
             continue
         try:

@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 
-def plan(costs: Sequence[tuple[int, int]], kinds: Sequence[object], budget: int) -> list[list[int]]:
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a request takes of a batch.
+
+    Attributes:
+        tokens: of its longest row.
+        rows: sequences.
+        scored: tokens at which logits are needed.
+    """
+
+    tokens: int
+    rows: int = 1
+    scored: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The most that goes through the model at once: tokens, padding included, and logits (scored tokens). A single
+    request may exceed it."""
+
+    tokens: int
+    scored: int = 1 << 30
+
+
+def plan(costs: Sequence[Cost], kinds: Sequence[object], budget: Budget) -> list[list[int]]:
     """Split requests into batches, longest first, so that memory runs out at once or not at all.
 
     Args:
-        costs: for each request (tokens of its longest row, number of rows).
         kinds: requests of different kinds never share a batch; compared by equality.
-        budget: the most tokens in a batch, padding included; a single request may exceed it.
 
     Returns:
         Batches of indices. A pure function of the arguments.
@@ -19,15 +42,20 @@ def plan(costs: Sequence[tuple[int, int]], kinds: Sequence[object], budget: int)
     order: dict[object, int] = {}
     for kind in kinds:
         order.setdefault(kind, len(order))
-    by_length = sorted(range(len(costs)), key=lambda i: (order[kinds[i]], -costs[i][0], i))
+    by_length = sorted(range(len(costs)), key=lambda i: (order[kinds[i]], -costs[i].tokens, i))
     batches: list[list[int]] = []
-    longest = count = 0
+    longest = rows = scored = 0
     for index in by_length:
-        tokens, rows = costs[index]
-        fits = batches and kinds[batches[-1][0]] == kinds[index] and max(longest, tokens) * (count + rows) <= budget
+        cost = costs[index]
+        fits = (
+            batches
+            and kinds[batches[-1][0]] == kinds[index]
+            and max(longest, cost.tokens) * (rows + cost.rows) <= budget.tokens
+            and scored + cost.scored <= budget.scored
+        )
         if not fits:
             batches.append([])
-            longest = count = 0
+            longest = rows = scored = 0
         batches[-1].append(index)
-        longest, count = max(longest, tokens), count + rows
+        longest, rows, scored = max(longest, cost.tokens), rows + cost.rows, scored + cost.scored
     return batches

@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -26,7 +26,12 @@ from akb.errors import AkbError, missing_extra
 from akb.strict import Strict, parse
 from akb.types import Capabilities, Choose, Generate, Preview, Request, Response, Score
 
+if TYPE_CHECKING:
+    from akb.adapters.batching import Budget, Cost
+    from akb.adapters.scoring import Scorer
+
 VERSION = "hf/1"
+_LOGITS = 1 << 25  # values; the most logits that are computed at once
 
 
 class Args(Strict):
@@ -45,6 +50,8 @@ class Args(Strict):
         attention: transformers' attention implementation; null for its choice.
         template: overrules the card: "chat" or "plain".
         threads: torch threads on the CPU; null for torch's choice.
+        engine: how log-probabilities are computed: "auto" (continuations and common prefixes share what they can), or
+            "plain" (one sequence at a time, nothing shared): slow, and the same to rounding.
     """
 
     device: str = "auto"
@@ -58,6 +65,7 @@ class Args(Strict):
     attention: str | None = None
     template: Literal["chat", "plain"] | None = None
     threads: int | None = Field(default=None, ge=1)
+    engine: Literal["auto", "plain"] = "auto"
 
 
 class HF:
@@ -68,6 +76,9 @@ class HF:
     def __init__(self, card: Card, args: Args) -> None:
         self.card, self.args = card, args
         self.where = f"model {card.name}"
+        self._held: tuple[Choose, ...] = ()
+        self._encoded: dict[int, Encoded] = {}
+        self._shared: dict[object, int] = {}
 
     # -- what it is, without loading it --
 
@@ -157,22 +168,36 @@ class HF:
         return Preview(text, ids, bos, continuations)
 
     def plan(self, requests: Sequence[Request]) -> Sequence[Sequence[int]]:
-        from akb.adapters import batching
+        from akb.adapters import batching, trees
 
+        scored = [request for request in requests if isinstance(request, Choose)]
+        self._encode(scored)
+        prompts: dict[object, list[tuple[int, ...]]] = {}
+        for request in scored:
+            prompts.setdefault(_turns(request), []).append(self._encoded[id(request)].prompt)
+        self._shared = {turns: trees.common(group) for turns, group in prompts.items()}
         costs = [self._cost(request) for request in requests]
-        return batching.plan(costs, [_kind(r) for r in requests], self._batch_tokens())
+        return batching.plan(costs, [_kind(r) for r in requests], self._budget())
 
-    def _cost(self, request: Request) -> tuple[int, int]:
-        """(longest row in tokens, number of rows); an error if the model cannot take it."""
+    def _encode(self, requests: Sequence[Choose]) -> None:
+        """Tokenise requests, all at once; what is asked next is found without doing it again."""
+        self._encoded = dict(zip(map(id, requests), self.renderer.encode_all(requests), strict=True))
+        self._held = tuple(requests)  # an id means a request as long as that lives
+
+    def _cost(self, request: Request) -> Cost:
+        """What a request takes of a batch; an error if the model cannot take it."""
+        from akb.adapters.batching import Cost
         from akb.adapters.generation import room
-        from akb.adapters.scoring import rows
+        from akb.adapters.trees import grow
 
         if isinstance(request, Generate):
             longest = len(self.renderer.ids(self.renderer.text(request))) + room(request.decoding, self.renderer)
-            count = 1
+            cost = Cost(longest)
         else:
-            found = rows(self.renderer.encode(request))
-            longest, count = max(len(row.ids) for row in found), len(found)
+            encoded, shared = self._encoded[id(request)], self._shared[_turns(request)]
+            longest = len(encoded.prompt) + max(len(ids) for group in encoded.continuations for ids in group) - 1
+            tree = grow(encoded, shared)
+            cost = Cost(len(tree.ids) + shared // 4, 1, tree.scored)
         if self.context is not None and longest > self.context:
             raise AkbError(
                 f"a question takes {longest} tokens with its reply, the model takes {self.context}",
@@ -180,12 +205,13 @@ class HF:
                 fix="Ask with fewer shots or a smaller max_tokens; the question begins: "
                 f"{request.messages[-1].text[:80]!r}",
             )
-        return longest, count
+        return cost
 
-    def _batch_tokens(self) -> int:
-        if self.args.batch_tokens is not None:
-            return self.args.batch_tokens
-        return 4096 if self.devices[0] == "cpu" else 16384
+    def _budget(self) -> Budget:
+        from akb.adapters.batching import Budget
+
+        tokens = self.args.batch_tokens or (4096 if self.devices[0] == "cpu" else 16384)
+        return Budget(tokens, max(64, _LOGITS // max(len(self.renderer.tokenizer), 1)))
 
     # -- asking --
 
@@ -239,21 +265,23 @@ class HF:
         known = (tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.bos_token_id)
         return next((token for token in known if token is not None), 0)
 
-    def _choose(self, batch: Sequence[Request]) -> list[Response]:
-        from akb.adapters.scoring import rows, score
+    @cached_property
+    def _scorer(self) -> Scorer:
+        from akb.adapters.scoring import Scorer
 
-        encoded = [self.renderer.encode(request) for request in batch if isinstance(request, Choose)]
-        owned = [(number, row) for number, e in enumerate(encoded) for row in rows(e)]
-        values = score(self._model, [row for _, row in owned], self._pad)
-        logprobs: list[dict[tuple[int, int], float]] = [{} for _ in encoded]
-        for (number, row), found in zip(owned, values, strict=True):
-            for (place, spelling, _, _), value in zip(row.wanted, found, strict=True):
-                logprobs[number][place, spelling] = value
-        return [
-            _response(request, e, found)
-            for request, e, found in zip(batch, encoded, logprobs, strict=True)
-            if isinstance(request, Choose)
-        ]
+        return Scorer(self._model, self._pad, self.args.engine)
+
+    def _choose(self, batch: Sequence[Request]) -> list[Response]:
+        from akb.adapters import trees
+
+        requests = [request for request in batch if isinstance(request, Choose)]
+        if not all(id(request) in self._encoded for request in requests):  # a worker, or a caller without a plan
+            self._encode(requests)
+        encoded = [self._encoded[id(request)] for request in requests]
+        known = self._shared.get(_turns(requests[0]))
+        shared = trees.common([e.prompt for e in encoded]) if known is None else known
+        values = self._scorer.score(encoded, shared)
+        return [_response(*three) for three in zip(requests, encoded, values, strict=True)]
 
     @cached_property
     def _generator(self) -> Any:
@@ -272,7 +300,8 @@ class HF:
         """Drop the model and give its memory back."""
         if "_model" not in self.__dict__:
             return
-        self.__dict__.pop("_generator", None)
+        for made in ("_generator", "_scorer"):
+            self.__dict__.pop(made, None)
         del self.__dict__["_model"]
         torch = _torch(self.where)
         if torch.cuda.is_available():
@@ -294,10 +323,15 @@ def _kind(request: Request) -> object:
     """Requests of one kind can go through the model together. What is drawn goes alone: its neighbours would else
     have a part in what is drawn."""
     if isinstance(request, Choose):
-        return "choose"
+        return _turns(request)
     if request.decoding.temperature > 0:
         return object()
     return replace(request.decoding, draw=0)
+
+
+def _turns(request: Choose) -> object:
+    """What comes before a request's last turn: requests that have it in common share their prompts' beginning."""
+    return ("choose", request.messages[:-1])
 
 
 def _version(package: str) -> str:

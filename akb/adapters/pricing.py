@@ -7,15 +7,26 @@ Before, only the texts are known, not the model's tokenizer; so a number of toke
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
-from akb.adapters.cards import Prices
 from akb.types import Choose, Clip, Estimate, Request, Response
 
 MILLION = 1_000_000
-CLIP_BYTES, CLIP_TOKENS = (
-    8_000,
-    32,
-)  # a second of audio takes at least so many bytes (64 kbit/s), at most so many tokens
+CLIP_TOKENS = 32  # of a second of audio: the most that a vendor makes of it
+CLIP_BYTES, LEAST_CLIP_BYTES = 16_000, 1_500  # of a second of audio: about (128 kbit/s), and at least (12 kbit/s)
+
+
+class Prices(Protocol):
+    """US dollars per million tokens: `cards.Prices`, or the user's own."""
+
+    @property
+    def input(self) -> float: ...
+    @property
+    def output(self) -> float: ...
+    @property
+    def cached_input(self) -> float | None: ...
+    @property
+    def audio_input(self) -> float | None: ...
 
 
 def estimate(request: Request, prices: Prices | None = None, room: int = 0) -> Estimate:
@@ -25,12 +36,15 @@ def estimate(request: Request, prices: Prices | None = None, room: int = 0) -> E
         room: tokens granted for reasoning on top of the answer's.
     """
     texts = [part for message in request.messages for part in message.parts if isinstance(part, str)]
+    if isinstance(request, Choose):
+        texts.append(request.reply_start)
     clips = [part for message in request.messages for part in message.parts if isinstance(part, Clip)]
-    turns, audio = len(request.messages), sum(_audio_tokens(clip) for clip in clips)
-    about = sum(_tokens(text, 0.25, 1.0) for text in texts) + 4 * turns + audio
-    most = sum(_tokens(text, 0.5, 2.0) for text in texts) + 16 * turns
+    turns, audio = len(request.messages), sum(_bytes(clip) for clip in clips) * CLIP_TOKENS
+    about = sum(map(_about, texts)) + 4 * turns + audio / CLIP_BYTES
+    most = sum(map(_most, texts)) + 16 * turns
     reply = 1 if isinstance(request, Choose) else request.decoding.max_tokens + room
-    return Estimate(round(about), reply, None if prices is None else _dollars(prices, most, reply, audio=audio))
+    dear = None if prices is None else _dollars(prices, most, reply, audio=audio / LEAST_CLIP_BYTES)
+    return Estimate(round(about), reply, dear)
 
 
 def cost(prices: Prices | None, response: Response, *, cached: int = 0, audio: int = 0) -> float | None:
@@ -42,7 +56,9 @@ def cost(prices: Prices | None, response: Response, *, cached: int = 0, audio: i
     """
     if prices is None:
         return None
-    plain = max(response.prompt_tokens - cached - audio, 0)
+    cached = min(cached, response.prompt_tokens)
+    audio = min(audio, response.prompt_tokens - cached)
+    plain = response.prompt_tokens - cached - audio
     return _dollars(prices, plain, response.completion_tokens, cached=cached, audio=audio)
 
 
@@ -52,14 +68,21 @@ def _dollars(prices: Prices, plain: float, reply: float, *, cached: float = 0, a
     return (plain * prices.input + cached * of_cached + audio * of_audio + reply * prices.output) / MILLION
 
 
-def _tokens(text: str, ascii_each: float, other_each: float) -> float:
+def _about(text: str) -> float:
     """Tokens of a text, from its letters: English has about four to a token, Chinese one or fewer."""
     plain = sum(character.isascii() for character in text)
-    return plain * ascii_each + (len(text) - plain) * other_each
+    return plain * 0.25 + (len(text) - plain)
 
 
-def _audio_tokens(clip: Clip) -> float:
+def _most(text: str) -> float:
+    """The most tokens that a text takes: two letters of English to a token, each digit and sign one of its own, and
+    of other writing as many as it has bytes."""
+    letters = sum(character.isascii() and (character.isalpha() or character == " ") for character in text)
+    return letters * 0.5 + (len(text.encode("utf-8", "replace")) - letters)
+
+
+def _bytes(clip: Clip) -> int:
     try:
-        return Path(clip.path).stat().st_size / CLIP_BYTES * CLIP_TOKENS
+        return Path(clip.path).stat().st_size
     except OSError:
-        return 0.0
+        return 0

@@ -87,7 +87,14 @@ class Renderer:
 
     def ids(self, text: str) -> list[int]:
         """A text's ids, with BOS exactly once in front if the tokenizer uses one."""
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return self.ids_of([text])[0]
+
+    def ids_of(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of several texts, tokenised together, as `ids` gives them."""
+        found = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
+        return [self._with_bos(ids) for ids in found]
+
+    def _with_bos(self, ids: list[int]) -> list[int]:
         start = 0
         while self.bos is not None and start < len(ids) and ids[start] == self.bos:
             start += 1
@@ -101,9 +108,23 @@ class Renderer:
         Raises:
             AkbError: a continuation is empty.
         """
-        prompt_text = self.text(request)
-        prompt = self.ids(prompt_text)
-        whole = [[self.ids(prompt_text + c) for c in group] for group in request.continuations]
+        return self.encode_all([request])[0]
+
+    def encode_all(self, requests: Sequence[Choose]) -> list[Encoded]:
+        """`encode` for several requests, tokenised together."""
+        texts: list[str] = []
+        for request in requests:
+            prompt = self.text(request)
+            texts += [prompt, *(prompt + c for group in request.continuations for c in group)]
+        found = iter(self.ids_of(texts))
+        encoded = []
+        for request in requests:
+            prompt_ids = next(found)
+            encoded.append(self._split(request, prompt_ids, [[next(found) for _ in g] for g in request.continuations]))
+        return encoded
+
+    def _split(self, request: Choose, prompt: list[int], whole: list[list[list[int]]]) -> Encoded:
+        """Prompt and continuations, from the ids of the prompt alone and of the prompt with each continuation."""
         split = min(_common(prompt, ids) for group in whole for ids in group)
         if split == 0:
             prompt, split, whole = self._after_something(whole)
@@ -121,21 +142,25 @@ class Renderer:
         return [start], 1, [[[start, *ids] for ids in group] for group in whole]
 
     def split_reasoning(self, reply: str, *, thinking: bool) -> tuple[str | None, str, bool]:
-        """Split a reply into reasoning and answer.
+        """Split a reply into reasoning and answer, as `split_reasoning` does."""
+        return split_reasoning(self.reasoning, reply, thinking=thinking)
 
-        Returns:
-            The reasoning (None if there is none), the answer, and whether the reasoning came to its end.
-        """
-        opening, closing = self.reasoning.open, self.reasoning.close
-        if self.reasoning.can == "never":
-            return None, reply, True
-        inside = reply.lstrip().startswith(opening) or (thinking and self.reasoning.opened_by_template)
-        if closing in reply:
-            before, after = reply.split(closing, 1)
-            return before.replace(opening, "", 1).strip() or None, after.strip(), True
-        if inside:
-            return reply.replace(opening, "", 1).strip(), "", False
+
+def split_reasoning(how: Reasoning, reply: str, *, thinking: bool) -> tuple[str | None, str, bool]:
+    """Split a reply into reasoning and answer.
+
+    Returns:
+        The reasoning (None if there is none), the answer, and whether the reasoning came to its end.
+    """
+    if how.can == "never":
         return None, reply, True
+    inside = reply.lstrip().startswith(how.open) or (thinking and how.opened_by_template)
+    if how.close in reply:
+        before, after = reply.split(how.close, 1)
+        return before.replace(how.open, "", 1).strip() or None, after.strip(), True
+    if inside:
+        return reply.replace(how.open, "", 1).strip(), "", False
+    return None, reply, True
 
 
 def plain(messages: Sequence[Message], reply_start: str = "") -> str:

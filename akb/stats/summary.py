@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from akb.stats.proportion import wilson
@@ -77,19 +77,48 @@ class Summary:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class _Mark:
-    """What the table needs of one trial, so that 200,000 of them are small."""
+@dataclass(slots=True)
+class _Sums:
+    """What a row of the table needs of its trials, added up, so that 200,000 of them take no memory."""
 
-    category: str
-    subcategory: str
-    score: float
-    chance: float
-    first: float
-    longest: float
-    bad: int
-    answers: int
-    right: int
+    n: int = 0
+    score: float = 0.0
+    chance: float = 0.0
+    first: float = 0.0
+    longest: float = 0.0
+    by_chance: float = 0.0
+    bad: int = 0
+    answers: int = 0
+    right: int = 0
+
+    def add(self, other: _Sums) -> None:
+        """Count what another counted as well."""
+        self.n += other.n
+        self.score += other.score
+        self.chance += other.chance
+        self.first += other.first
+        self.longest += other.longest
+        self.by_chance += other.by_chance
+        self.bad += other.bad
+        self.answers += other.answers
+        self.right += other.right
+
+
+@dataclass
+class _Groups:
+    """The sums of all trials, of each category and of each subcategory (with its category), as they come."""
+
+    whole: _Sums = field(default_factory=_Sums)
+    parts: dict[tuple[str, str], _Sums] = field(default_factory=dict)
+
+    def add(self, trial: Trial, outcome: Outcome) -> None:
+        """Count a trial in every group that it is in."""
+        one, question = _sums(trial, outcome), trial.question
+        self.whole.add(one)
+        if question.category:
+            self.parts.setdefault((question.category, ""), _Sums()).add(one)
+            if question.subcategory:
+                self.parts.setdefault((question.category, question.subcategory), _Sums()).add(one)
 
 
 def summarise(judged: Iterable[tuple[Trial, Outcome]], categories: Sequence[str] = ()) -> Summary:
@@ -100,13 +129,13 @@ def summarise(judged: Iterable[tuple[Trial, Outcome]], categories: Sequence[str]
         categories: names in the order in which to show them (category and category/subcategory); others follow in
             the order in which they come.
     """
-    marks: list[_Mark] = []
+    groups = _Groups()
     statuses: dict[str, int] = {}
     reasons: dict[str, int] = {}
     others: dict[str, float] = {}
     orders = _Orders()
     for trial, outcome in judged:
-        marks.append(_mark(trial, outcome))
+        groups.add(trial, outcome)
         orders.add(trial, outcome)
         for status, reason in _statuses(outcome):
             statuses[status.value] = statuses.get(status.value, 0) + 1
@@ -114,14 +143,14 @@ def summarise(judged: Iterable[tuple[Trial, Outcome]], categories: Sequence[str]
                 reasons[reason] = reasons.get(reason, 0) + 1
         for rule, score in outcome.others.items():
             others[rule] = others.get(rule, 0.0) + score
-    rows = _rows(marks, categories)
+    rows = _rows(groups, categories)
     of_categories = [row.accuracy for row in rows if row.level == "category"]
     return Summary(
         rows=tuple(rows),
         macro=sum(of_categories) / len(of_categories) if len(of_categories) > 1 else None,
         statuses=statuses,
         reasons=tuple(sorted(reasons.items(), key=lambda pair: -pair[1])),
-        others={rule: total / len(marks) for rule, total in others.items()},
+        others={rule: total / groups.whole.n for rule, total in others.items()},
         order=orders.result(),
     )
 
@@ -132,22 +161,24 @@ def _statuses(outcome: Outcome) -> list[tuple[Status, str]]:
     return [(answer.status, answer.reason) for answer in outcome.answers]
 
 
-def _mark(trial: Trial, outcome: Outcome) -> _Mark:
+def _sums(trial: Trial, outcome: Outcome) -> _Sums:
+    """The sums of one trial."""
     question = trial.question
     orders = trial.ask.get("orders") or [list(range(len(question.options)))]
     right = [same_text(option, question.options[question.answer]) for option in question.options]
     statuses = _statuses(outcome)
     bad = sum(status != Status.OK for status, _ in statuses)
-    return _Mark(
-        question.category,
-        question.subcategory,
-        outcome.score,
-        sum(right) / len(right),
-        sum(right[order[0]] for order in orders) / len(orders),
-        sum(_longest(question, order, right) for order in orders) / len(orders),
-        bad,
-        len(statuses),
-        round(outcome.score * len(statuses)) if outcome.answers else int(outcome.score > 0),
+    chance = sum(right) / len(right)
+    return _Sums(
+        n=1,
+        score=outcome.score,
+        chance=chance,
+        first=sum(right[order[0]] for order in orders) / len(orders),
+        longest=sum(_longest(question, order, right) for order in orders) / len(orders),
+        by_chance=outcome.score + chance * bad / len(statuses),
+        bad=bad,
+        answers=len(statuses),
+        right=round(outcome.score * len(statuses)) if outcome.answers else int(outcome.score > 0),
     )
 
 
@@ -156,15 +187,9 @@ def _longest(question: Question, order: Sequence[int], right: Sequence[bool]) ->
     return right[max(order, key=lambda index: len(question.options[index]))]
 
 
-def _rows(marks: Sequence[_Mark], categories: Sequence[str]) -> list[Row]:
+def _rows(groups: _Groups, categories: Sequence[str]) -> list[Row]:
     rank = {name: number for number, name in enumerate(categories)}
-    groups: dict[tuple[str, str], list[_Mark]] = {}
-    for mark in marks:
-        if mark.category:
-            groups.setdefault((mark.category, ""), []).append(mark)
-            if mark.subcategory:
-                groups.setdefault((mark.category, mark.subcategory), []).append(mark)
-    seen = {key: number for number, key in enumerate(groups)}
+    seen = {key: number for number, key in enumerate(groups.parts)}
 
     def place(key: tuple[str, str]) -> tuple[int, int, int, int]:
         category, subcategory = key
@@ -175,34 +200,32 @@ def _rows(marks: Sequence[_Mark], categories: Sequence[str]) -> list[Row]:
             seen[key],
         )
 
-    rows = [_row("all", "all", marks)]
-    for category, subcategory in sorted(groups, key=place):
+    rows = [_row("all", "all", groups.whole)]
+    for category, subcategory in sorted(groups.parts, key=place):
         level = "subcategory" if subcategory else "category"
-        rows.append(_row(level, subcategory or category, groups[category, subcategory]))
+        rows.append(_row(level, subcategory or category, groups.parts[category, subcategory]))
     return rows
 
 
-def _row(level: str, name: str, marks: Sequence[_Mark]) -> Row:
-    n = len(marks)
+def _row(level: str, name: str, sums: _Sums) -> Row:
+    n = sums.n
     if n == 0:
         return Row(level, name, 0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, None)
-    total = sum(m.score for m in marks)
-    low, high = wilson(total, n)
-    answers, bad = sum(m.answers for m in marks), sum(m.bad for m in marks)
-    readable = answers - bad
+    low, high = wilson(sums.score, n)
+    readable = sums.answers - sums.bad
     return Row(
         level=level,
         name=name,
         n=n,
-        accuracy=total / n,
+        accuracy=sums.score / n,
         low=low,
         high=high,
-        chance=sum(m.chance for m in marks) / n,
-        not_ok=bad / answers,
-        first=sum(m.first for m in marks) / n,
-        longest=sum(m.longest for m in marks) / n,
-        by_chance=sum(m.score + m.chance * m.bad / m.answers for m in marks) / n,
-        readable=sum(m.right for m in marks) / readable if readable else None,
+        chance=sums.chance / n,
+        not_ok=sums.bad / sums.answers,
+        first=sums.first / n,
+        longest=sums.longest / n,
+        by_chance=sums.by_chance / n,
+        readable=sums.right / readable if readable else None,
     )
 
 

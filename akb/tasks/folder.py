@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from akb.errors import AkbError
+from akb.files import explained_read
 from akb.strict import Strict, parse, read_yaml
 from akb.tasks import official
 from akb.tasks.asking import Asking
@@ -154,7 +155,7 @@ class FolderTask(MultipleChoice):
         return self.folder.data_files
 
     def questions(self) -> Iterable[Question]:
-        read = _unique(self._located(self._files))
+        read = self._unique()
         if self.folder.file.format != "official":
             return read
         return official.checked(list(read), str(self._files[0]), allow_partial=self.options.allow_partial)
@@ -174,6 +175,16 @@ class FolderTask(MultipleChoice):
             for number, (where, row) in enumerate(read_records(file), start=1):
                 yield where, question_from(row, fields, where, number)
 
+    def _unique(self) -> Iterator[Question]:
+        """Each question; where an id was used first is looked up only when it is used again, to keep memory flat."""
+        seen = set[str]()
+        for where, question in self.located():
+            if question.id in seen:
+                first = next(place for place, other in self.located() if other.id == question.id)
+                raise AkbError(f"id: {question.id!r} was used before, at {first}", where=where)
+            seen.add(question.id)
+            yield question
+
     def located(self) -> Iterator[tuple[str, Question]]:
         """Each question with where it stands ("file:line"); duplicates included, for `akb validate`."""
         return self._located(self._files)
@@ -183,10 +194,9 @@ class FolderTask(MultipleChoice):
         digest = hashlib.sha256()
         extra = [self.folder.path / self.folder.file.fewshot] if self.folder.file.fewshot else []
         for path in (*self._files, *extra):
-            try:
-                digest.update(path.read_bytes())
-            except OSError as error:
-                raise AkbError(f"cannot be read: {error.strerror}", where=str(path)) from None
+            with explained_read(path), path.open("rb") as file:
+                while part := file.read(2**20):
+                    digest.update(part)
         told: dict[str, Any] = {
             "name": self.name,
             "version": self.version,
@@ -200,12 +210,3 @@ class FolderTask(MultipleChoice):
         if self.folder.file.format == "official":
             told["taxonomy"] = "official"
         return told
-
-
-def _unique(located: Iterable[tuple[str, Question]]) -> Iterator[Question]:
-    first: dict[str, str] = {}
-    for where, question in located:
-        if question.id in first:
-            raise AkbError(f"id: {question.id!r} was used before, at {first[question.id]}", where=where)
-        first[question.id] = where
-        yield question

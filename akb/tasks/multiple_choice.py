@@ -84,7 +84,9 @@ class MultipleChoice:
                 options = ask.shown(question, order)
                 answers.append(judge_reply(question, order, options, responses[number], protocol.extraction))
                 for name in protocol.also:
-                    right = JUDGES[name](responses[number].text or "", question.options, question.options[question.answer])
+                    right = JUDGES[name](
+                        responses[number].text or "", question.options, question.options[question.answer]
+                    )
                     others[name] = others.get(name, 0.0) + right / len(orders)
                 continue
             without = responses[len(orders) + number] if protocol.unconditional else None
