@@ -24,7 +24,7 @@ from akb.extraction import extract
 from akb.types import Option
 
 REPLIES = Path(__file__).resolve().parents[1] / "tests" / "replies"
-WIDTHS = (8, 9, 6, 6, 11, 11, 10)
+COLUMNS = {"replies": 8, "readable": 9, "read": 6, "wrong": 6, "precision": 11, "95 % bound": 11, "coverage": 10}
 Reader = Callable[[str, Sequence[Option]], int | None]
 
 
@@ -119,8 +119,7 @@ def main() -> None:
                '"answer is X"': answer_is, "lm-eval filter": lm_eval}  # fmt: skip
     for path in args.files:
         print(f"\n{path.name}")
-        heads = zip(("replies", "readable", "read", "wrong", "precision", "95 % bound", "coverage"), WIDTHS, strict=True)
-        print(" " * 16 + "".join(f"{head:>{width}}" for head, width in heads))
+        print(" " * 16 + "".join(f"{head:>{width}}" for head, width in COLUMNS.items()))
         for name, reader in readers.items():
             q = measure(path, reader)
             shares = f"{q.precision:>11.2%}{q.bound:>11.2%}{q.coverage:>10.2%}"

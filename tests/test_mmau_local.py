@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +81,9 @@ def test_every_odd_record_is_taken_as_it_is(tmp_path: Path, records: list[dict[s
     assert found.summary.rows[0].chance == pytest.approx(sum(right) / 1000)
 
 
-@pytest.mark.parametrize(("dress", "share"), [("{t}", 1.0), ("({l}) {t}", 0.967), ("The answer is {t}", 0.907), ("{l}", 0.002)])
+@pytest.mark.parametrize(
+    ("dress", "share"), [("{t}", 1.0), ("({l}) {t}", 0.967), ("The answer is {t}", 0.907), ("{l}", 0.002)]
+)
 def test_right_answers_in_other_clothes_fail_the_official_judge_as_often_as_is_known(
     records: list[dict[str, Any]], dress: str, share: float
 ) -> None:

@@ -14,7 +14,8 @@ from dataclasses import replace
 from typing import Any
 
 from akb.adapters.cards import Card
-from akb.adapters.remote import Reading, Remote, Thinking, ToldError, count, decoding_of, name, read_args, response
+from akb.adapters.faults import ToldError
+from akb.adapters.remote import Reading, Remote, Thinking, count, decoding_of, name, read_args, response
 from akb.types import Decoding, Finish, Request
 
 _KINDS = {

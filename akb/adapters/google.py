@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from akb.adapters.cards import Card
+from akb.adapters.faults import UnreadableError
 from akb.adapters.remote import (
     Reading,
     Remote,
     Thinking,
-    UnreadableError,
     count,
     decoding_of,
     name,

@@ -14,12 +14,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from akb.adapters.cards import Card, Reasoning
+from akb.adapters.faults import ToldError
 from akb.adapters.remote import (
     Args,
     Reading,
     Remote,
     Thinking,
-    ToldError,
     count,
     decoding_of,
     name,

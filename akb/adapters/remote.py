@@ -22,78 +22,31 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 import anyio
 from anyio.lowlevel import RunVar
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from akb.adapters import pricing
 from akb.adapters.cards import Card
+from akb.adapters.clips import read_clip
+from akb.adapters.faults import CallError, UnreadableError, ends_the_run, fault, retry_after, sound_text, stumbled
+from akb.adapters.first_tokens import first_token_scores
 from akb.errors import AkbError, missing_extra
 from akb.strict import Strict, parse
-from akb.types import Capabilities, Choose, Clip, Decoding, Estimate, Fault, Finish, Request, Response, Score
+from akb.types import Capabilities, Choose, Clip, Decoding, Estimate, Fault, Finish, Request, Response
 
 Effort = str | int
 
 LONGEST_LABEL = 3  # characters; a label of no more is nearly always one token
-_UNLIKELY = -9000.0  # an API that does not say how unlikely a token is writes -9999
-_LEAST_REST = 1e-5  # shown probabilities are rounded: what they leave for the others is known no better
 
-_TRANSPORTS = {"httpx", "httpx2", "httpcore", "httpcore2", "aiohttp", "anyio"}
 _LOGGERS = (  # those that tell a reply's headers, errors or addresses
     *(f"httpcore{n}.{part}" for n in ("", "2") for part in ("connection", "http11", "http2", "proxy", "socks")),
     *("httpx", "httpx2", "openai._base_client", "anthropic._base_client", "google_genai._api_client"),
 )
-_KEY_LIKE = re.compile(r"\b(?:sk-|AIza)[\w*.-]{4,}")
-_TOO_LONG = re.compile(
-    r"context.?(length|window)|maximum.{0,30}tokens|(prompt|input|request).{0,20}too (long|large)", re.I
-)
-_SPENT = {"insufficient_quota", "billing_hard_limit_reached"}
-_NO_CREDIT = re.compile(r"credit balance is too low", re.I)
-_STATUSES = {  # what the words of an error mean that a server sends as a success
-    "rate_limit_exceeded": 429, "rate_limit_error": 429, "too_many_requests": 429, "resource_exhausted": 429,
-    "insufficient_quota": 429, "overloaded_error": 529, "server_error": 500, "api_error": 500, "internal": 500,
-    "unavailable": 503, "timeout_error": 504, "invalid_api_key": 401, "authentication_error": 401,
-    "billing_error": 402, "permission_error": 403, "not_found_error": 404, "model_not_found": 404,
-    "request_too_large": 413, "context_length_exceeded": 400, "invalid_request_error": 400, "content_filter": 400,
-    "invalid_argument": 400,
-}  # fmt: skip
-
-
-class UnreadableError(Exception):
-    """The server's reply is not of the form that its API has."""
-
-
-class ToldError(Exception):
-    """An error that a server sends as a success: a reply with status 200 that holds an error's words.
-
-    Attributes:
-        status_code: as the words have it; None where they say none.
-        code: the server's word or number for it.
-    """
-
-    def __init__(self, told: Any) -> None:
-        self.body: dict[str, Any] = told if isinstance(told, dict) else {"message": str(told)}
-        named = [self.body.get(name) for name in ("code", "type", "status")]
-        words = [str(name) for name in named if isinstance(name, str | int) and not isinstance(name, bool)]
-        numbers = [int(word) for word in words if re.fullmatch(r"[45]\d\d", word)]
-        known = [_STATUSES[word.lower()] for word in words if word.lower() in _STATUSES]
-        self.status_code = next(iter(numbers + known), None)
-        self.code = next(iter(words), None)
-        super().__init__(str(self.body.get("message") or self.code or "an error without a message"))
-
-
-class CallError(Exception):
-    """A call that failed. Nothing else is known of it: what the SDK raised may hold the key."""
-
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.message)
-        self.fault = fault
 
 
 class OwnPrices(Strict):
@@ -112,7 +65,7 @@ class Args(Strict):
 
     Attributes:
         base_url: where the API is, if not at its vendor's; as the vendor's SDK takes it.
-        concurrency: the most requests under way at once.
+        concurrency: the most requests under way at once; how many there are is found from how the server answers.
         timeout: seconds that one request may take.
         key_env: name of the environment variable that holds the key; null for the vendor's usual one.
         key_file: a file that holds the key and nothing else; goes before key_env.
@@ -128,7 +81,7 @@ class Args(Strict):
     """
 
     base_url: str | None = None
-    concurrency: int = Field(default=8, ge=1, le=1024)
+    concurrency: int = Field(default=32, ge=1, le=1024)
     timeout: float = Field(default=600.0, gt=0)
     key_env: str | None = None
     key_file: Path | None = None
@@ -316,7 +269,7 @@ class Remote(ABC):
 
     def retry_after(self, error: Exception) -> float | None:
         """Seconds after which the server wants to be asked again; None where it did not say."""
-        return _retry_after(getattr(getattr(error, "response", None), "headers", None) or {})
+        return retry_after(getattr(getattr(error, "response", None), "headers", None) or {})
 
     # -- asking --
 
@@ -331,7 +284,7 @@ class Remote(ABC):
         except AkbError:
             raise
         except Exception as error:
-            got = self._failed(_stumbled(error), request)
+            got = self._failed(stumbled(error), request)
         if isinstance(got, Exception):  # raised here, it has no context: what the SDK raised may hold the key
             raise got
         return self._without_key(replace(got, seconds=time.perf_counter() - started))
@@ -389,31 +342,10 @@ class Remote(ABC):
         if refusal := self.refused(error):
             return self._scored(refusal, request, None) if isinstance(request, Choose) else refusal
         fault = self.classify(error)
-        if _ends_the_run(error):  # no question will fare better, and an error would count as a wrong answer
+        if ends_the_run(error):  # no question will fare better, and an error would count as a wrong answer
             return AkbError(fault.message, where=self.where,
                             fix="Nothing was lost; mend the cause and run the same again.")  # fmt: skip
         return CallError(fault)
-
-    def sound(self, clip: Clip) -> tuple[str, bytes]:
-        """A clip's bytes, and the API's word for their kind.
-
-        Raises:
-            AkbError: it cannot be read, is another than the task meant, or is not of a kind that the API takes.
-        """
-        if clip.decoding:
-            raise AkbError(f"the clip is to be decoded ({clip.decoding}), and an API gets its bytes as they are",
-                           where=clip.path)  # fmt: skip
-        try:
-            data = Path(clip.path).read_bytes()
-        except OSError as error:
-            raise AkbError(f"the clip cannot be read: {error.strerror}", where=clip.path) from None
-        if clip.sha256 and hashlib.sha256(data).hexdigest() != clip.sha256:
-            raise AkbError("the clip has changed since the task was loaded", where=clip.path, fix="Run the same again.")
-        kind = audio_kind(data)
-        if kind not in self.SOUNDS:
-            raise AkbError(f"this API takes {', '.join(self.SOUNDS)}, and the clip is {kind or 'of an unknown kind'}",
-                           where=clip.path, fix="Convert it to wav.")  # fmt: skip
-        return self.SOUNDS[kind], data
 
     def thinking(self, decoding: Decoding) -> Thinking:
         """What the decoding settings mean for this model's reasoning."""
@@ -442,6 +374,10 @@ class Remote(ABC):
             digest = hashlib.sha256(f"{decoding.seed}/{decoding.draw}".encode()).digest()
             told["seed"] = int.from_bytes(digest[:4], "big") >> 1
         return told
+
+    def sound(self, clip: Clip) -> tuple[str, bytes]:
+        """A clip's bytes, and the API's word for their kind."""
+        return read_clip(clip, self.SOUNDS)
 
     async def _client(self) -> Any:
         """The client of the running event loop. Each window of the engine runs a loop of its own, and connections
@@ -487,6 +423,11 @@ class Remote(ABC):
         self._secret = key
         return key
 
+    def classify(self, error: Exception) -> Fault:
+        if isinstance(error, CallError):
+            return error.fault
+        return fault(error, self.card.model, self.args.timeout, self.retry_after(error), self.redacted)
+
     # -- the key --
 
     def redacted(self, text: str) -> str:
@@ -506,31 +447,6 @@ class Remote(ABC):
         names = ("text", "reasoning", "served_model", "error", "notes")
         return replace(got, **{name: clean(getattr(got, name)) for name in names})
 
-    # -- errors --
-
-    def classify(self, error: Exception) -> Fault:
-        if isinstance(error, CallError):
-            return error.fault
-        if isinstance(error, TimeoutError):
-            return Fault.transient(f"no answer within {self.args.timeout:g} s")
-        status, after = _status(error), self.retry_after(error)
-        said = _short(_KEY_LIKE.sub("[key]", self.redacted(_said(error))))
-        told = f"({status}): {said}"
-        if status == 429 and not _ends_the_run(error):
-            return Fault.rate_limit(f"too many requests {told}", after)
-        if status in (408, 409, 425) or (status or 0) >= 500:
-            return Fault("transient", f"the server failed {told}", after)
-        if status is None or status < 400:
-            return Fault.transient(said) if _passing(error) else Fault.fatal(f"{type(error).__name__}: {said}")
-        if status == 401 or _wrong_key(error):  # what a server says about a wrong key may hold parts of it
-            return Fault.fatal(f"the server does not accept the key ({status})")
-        told = f"{self.card.model} {told}"
-        if status == 413 or (status == 400 and _TOO_LONG.search(said)):
-            return Fault.fatal(f"the request is too long for {told}")
-        kinds = {402: "there is no credit for", 403: "the key does not give access to",
-                 404: "the server does not know", 429: "there is no credit for"}  # fmt: skip
-        return Fault.fatal(f"{kinds.get(status, 'the server refuses the request to')} {told}")
-
 
 class _Hush(logging.Filter):
     """Keeps the key out of the logs of the SDKs and of what is below them: at DEBUG these tell a reply's headers."""
@@ -544,84 +460,6 @@ class _Hush(logging.Filter):
         record.msg, record.args = self.model.redacted(f"{record.getMessage()} {kind}".rstrip()), ()
         record.exc_info = record.exc_text = None
         return True
-
-
-def _stumbled(error: Exception) -> Exception:
-    """The error, or for a mistake within the SDK what it means: a reply that the SDK did not expect."""
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    ours = place is None or str(place.tb_frame.f_globals.get("__name__", "")).partition(".")[0] == "akb"
-    mistake = isinstance(error, AttributeError | LookupError | TypeError | ValueError)
-    if ours or not mistake or _passing(error):
-        return error
-    return UnreadableError(f"the server's reply is not of the form that this API has ({type(error).__name__})")
-
-
-def _ends_the_run(error: Exception) -> bool:
-    """No question will fare better; were it recorded, it would count as a wrong answer of the model."""
-    if _status(error) in (401, 402) or getattr(error, "code", None) in _SPENT or _wrong_key(error):
-        return True
-    return _status(error) in (400, 403) and _NO_CREDIT.search(_said(error)) is not None
-
-
-def _wrong_key(error: Exception) -> bool:
-    """Google says so with status 400."""
-    return "API_KEY_INVALID" in str(getattr(error, "details", ""))
-
-
-def _passing(error: Exception) -> bool:
-    """An error without a status: of the network, or a reply cut short or of a wrong form."""
-    kinds = type(error).__mro__
-    sdk = any(kind.__name__ in ("APIConnectionError", "APIResponseValidationError") for kind in kinds)
-    wrong = (OSError, UnreadableError, ToldError, json.JSONDecodeError, UnicodeDecodeError, ValidationError)
-    return sdk or _of_transport(error) or isinstance(error, (*wrong, RecursionError))
-
-
-def _of_transport(error: Exception) -> bool:
-    return any(kind.__module__.partition(".")[0] in _TRANSPORTS for kind in type(error).__mro__)
-
-
-def _status(error: Exception) -> int | None:
-    if _of_transport(error):  # aiohttp's say 400 of what is no HTTP at all
-        return None
-    for name in ("status_code", "code"):
-        if isinstance(found := getattr(error, name, None), int):
-            return found
-    return None
-
-
-def _said(error: Exception) -> str:
-    """What the server said, in one line; else what the error says, and what lay below it."""
-    if isinstance(error, ValidationError):  # its own words quote the reply, cut in the middle
-        found = error.errors(include_input=False, include_url=False, include_context=False)
-        return "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in found)
-    body = getattr(error, "body", None)
-    inner = body.get("error", body) if isinstance(body, dict) else None
-    said = inner.get("message") if isinstance(inner, dict) else getattr(error, "message", None)
-    told = [str(said or error or ""), str(error.__cause__ or "")]
-    return _sound(" ".join(" - ".join(part for part in told if part).split())) or type(error).__name__
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 300 else text[:297] + "..."
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds from a Retry-After header, which holds them or a date; None for none, or one that is past."""
-    try:
-        if milliseconds := headers.get("retry-after-ms"):
-            seconds = float(milliseconds) / 1000
-        else:
-            seconds = float(headers.get("retry-after", "0"))
-    except ValueError:
-        try:
-            date = parsedate_to_datetime(headers.get("retry-after", ""))
-        except ValueError:
-            return None
-        date = date if date.tzinfo else date.replace(tzinfo=UTC)
-        seconds = (date - datetime.now(UTC)).total_seconds()
-    return seconds if 0 < seconds < float("inf") else None
 
 
 def response(
@@ -639,8 +477,8 @@ def response(
     finish = kinds.get(word, Finish.STOP)
     if finish == Finish.LENGTH and thought and not text.strip():
         finish = Finish.THINKING
-    notes = {} if kinds.get(word) == Finish.STOP else {"finish_reason": _sound(word)}
-    return Response(text=_sound(text), reasoning=_sound(reasoning) or None, finish=finish, notes=notes, **usage)
+    notes = {} if kinds.get(word) == Finish.STOP else {"finish_reason": sound_text(word)}
+    return Response(text=sound_text(text), reasoning=sound_text(reasoning) or None, finish=finish, notes=notes, **usage)
 
 
 def count(found: Any) -> int:
@@ -664,87 +502,7 @@ def name(found: Any) -> str:
     """
     if not isinstance(found, str | None):
         raise TypeError("a model's name is wanted")
-    return _sound(found or "")
-
-
-# -- log-probabilities of first tokens --------------------------------------------------------------------------
-
-
-def first_token_scores(
-    continuations: Sequence[Sequence[str]], shown: Sequence[tuple[str, float]]
-) -> tuple[tuple[Score, ...], ...]:
-    """The scores of labels, from the most probable first tokens of a reply.
-
-    A token counts for the spelling that it is, letter by letter, or else for the first spelling that it is but for
-    space around it; for one spelling of an option and no more. The probabilities of several tokens that count for one
-    spelling are added. A spelling without a token gets an upper bound: it begins either with a token that was not
-    shown, which has at most what the least probable one shown has and at most what all shown leave over, or with one
-    that was shown and is a part of it, such as a bracket.
-
-    Args:
-        continuations: for each option the spellings of its label.
-        shown: the most probable tokens with their log-probabilities.
-    """
-    seen = [(token, min(value, 0.0)) for token, value in shown if _UNLIKELY < value < math.inf]
-    left = 1.0 - sum(math.exp(value) for _, value in seen)
-    rest = min([math.log(max(left, _LEAST_REST)), *(value for _, value in seen)]) if seen else 0.0
-    return tuple(_group(spellings, seen, rest) for spellings in continuations)
-
-
-def _group(spellings: Sequence[str], seen: Sequence[tuple[str, float]], rest: float) -> tuple[Score, ...]:
-    found: list[list[float]] = [[] for _ in spellings]
-    for token, value in seen:
-        exact = [place for place, text in enumerate(spellings) if text == token]
-        spaced = [place for place, text in enumerate(spellings) if text.strip() == _bare(token)]
-        for place in (exact or spaced)[:1]:
-            found[place].append(value)
-    return tuple(
-        Score(min(_added(values), 0.0), 1, len(text.strip()))
-        if values
-        else Score(max([rest, *(value for token, value in seen if _begins(token, text))]), 1, len(text.strip()), True)
-        for text, values in zip(spellings, found, strict=True)
-    )
-
-
-def _added(values: Sequence[float]) -> float:
-    """Probabilities added, as logarithms."""
-    top = max(values)
-    return top + math.log(sum(math.exp(value - top) for value in values))
-
-
-def _bare(token: str) -> str:
-    """A token without space around it, nor the marks for a space that some servers leave in."""
-    return token.strip().strip("\u0120\u2581")
-
-
-def _begins(token: str, text: str) -> bool:
-    """Whether a text may be spelled by several tokens, of which this is the first."""
-    part = bool(token) and (text.startswith(token) or text.strip().startswith(_bare(token) or token))
-    return part and _bare(token) != text.strip()
-
-
-# -- audio -------------------------------------------------------------------------------------------------------
-
-_MAGIC = ((b"fLaC", "flac"), (b"OggS", "ogg"), (b"ID3", "mp3"), (b"\x1aE\xdf\xa3", "webm"))
-
-
-def audio_kind(data: bytes) -> str:
-    """The kind of an audio file, by its first bytes; empty if it is not known."""
-    if data[:4] in (b"RIFF", b"FORM"):
-        return {b"WAVE": "wav", b"AIFF": "aiff", b"AIFC": "aiff"}.get(data[8:12], "")
-    if data[4:8] == b"ftyp":
-        return "m4a"
-    if len(data) > 1 and data[0] == 0xFF and data[1] & 0xE0 == 0xE0:  # MPEG: its layer is 0 in AAC
-        return "mp3" if data[1] & 0x06 else "aac" if data[1] & 0xF0 == 0xF0 else ""
-    return next((kind for magic, kind in _MAGIC if data.startswith(magic)), "")
-
-
-# -- small things ------------------------------------------------------------------------------------------------
-
-
-def _sound(text: str) -> str:
-    """Text that can be written as UTF-8: a server may send half a surrogate pair."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return sound_text(found or "")
 
 
 def _public(url: str) -> str:

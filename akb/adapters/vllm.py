@@ -44,6 +44,10 @@ ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",  # nobody is told what is evaluated here
     "TOKENIZERS_PARALLELISM": "false",
 }
+DEAD = (
+    "What was answered is kept; above vLLM may have told more. If memory ran out: "
+    "--set model.max_model_len=4096, model.gpu_memory_utilization=0.8, model.tensor_parallel_size=2."
+)
 OURS = frozenset({"model", "tokenizer", "tokenizer_mode", "skip_tokenizer_init", "tokenizer_revision", "runner",
                   "logprobs_mode", "generation_config", "speculative_config", "spec_method"})  # fmt: skip
 ELSEWHERE = {
@@ -223,12 +227,9 @@ class VLLM:
             raise
         except Exception as error:
             lines = str(error).strip().splitlines() or [""]
-            raise AkbError(
-                f"{what}: {type(error).__name__}: {lines[0][:300]}",
-                where=self.where,
-                fix="What was answered is kept; above vLLM may have told more. If memory ran out: "
-                "--set model.max_model_len=4096, model.gpu_memory_utilization=0.8, model.tensor_parallel_size=2.",
-            ) from error
+            told = "" if type(error).__name__ == "VLLMValidationError" else DEAD  # of one request; the engine is well
+            message = f"{what}: {type(error).__name__}: {lines[0][:300]}"
+            raise AkbError(message, where=self.where, fix=told) from error
 
     # -- log-probabilities --
 

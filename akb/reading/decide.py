@@ -58,24 +58,35 @@ def decide(text: str, options: Sequence[Option]) -> Found:
     for rank in (_by_list, _by_stances):
         if (found := rank(reply)) != NOTHING:
             return found
-    undecided = lex.UNDECIDED.search(reply.text) and re.search(lex.ANSWER, reply.text, re.IGNORECASE)
-    return Found(None, OPEN) if undecided else NOTHING
+    weighed = re.search(lex.ANSWER, reply.text, re.IGNORECASE) or lex.ALSO_OPEN.search(reply.text)
+    return Found(None, OPEN) if weighed and lex.UNDECIDED.search(reply.text) else NOTHING
 
 
 def _whole(reply: Marked) -> Found | None:
-    """A reply that is nothing but a mention, or the same one again and again; None for any other. A letter alone is a
-    label before it is a note: that is what prompts ask for."""
-    if lex.alone(reply.text) is None and not re.fullmatch(rf"(?:{lex.M}[\s.,]*)+", reply.text):
-        return None
+    """A reply that is nothing but a mention, or the same one again and again, or the beginning of one option's text;
+    None for any other. A letter alone is a label before it is a note: that is what prompts ask for."""
+    if (begun := _begun(reply)) is not None:
+        return begun
     named = reply.of(reply.text)
+    again = len(named) > 1 and len(re.findall(r"[^\W\d_]", re.sub(lex.M, "", reply.text))) < 12
+    if lex.alone(reply.text) is None and not again:
+        return None
     if any(m.kind == "clash" for m in named):
         return Found(None, CLASH)
     meant = {m.note[0] if m.note else m.places for m in named}
     if len(meant) > 1:
-        return Found(None, SEVERAL)
-    if lex.NOT_BEFORE.search(reply.text):
+        bare = lex.alone(reply.text) or re.fullmatch(rf"(?:{lex.M}[\s.,;:/&()\[\]-]*)+", reply.text)
+        return Found(None, SEVERAL) if bare else None
+    return None if lex.NOT_BEFORE.search(reply.text) else _only(reply, meant.pop())
+
+
+def _begun(reply: Marked) -> Found | None:
+    """A reply of three words or more that are how one option's text begins, and no other's."""
+    words = reply.text.casefold().strip(" .\"'").split()
+    if len(words) < 3 or reply.mentions:
         return None
-    return _only(reply, meant.pop())
+    found = [place for place, o in enumerate(reply.options) if o.text.casefold().split()[: len(words)] == words]
+    return Found(found[0]) if len(found) == 1 else None
 
 
 def _only(reply: Marked, places: frozenset[int]) -> Found:

@@ -18,7 +18,7 @@ JOIN = (
 G = rf"{M}(?:{JOIN}{M}){{0,25}}"
 
 _ANSWER_WORD = (
-    r"\banswers?\b|\bverdict\b|\bconclusion\b|\bantwort\b|\blösung\b|\bréponse\b|\brespuestas?\b|\brisposta\b|"
+    r"\bans(?:wers?)?\b|\bverdict\b|\bconclusion\b|\bantwort\b|\blösung\b|\bréponse\b|\brespuestas?\b|\brisposta\b|"
     r"\bresposta\b|\bantwoord\b|\bответ\b|\bвідповідь\b|\bodpowied[zź]\b|\bodpověď\b|\bsvaret?\b|\bcevap\b|\byanıt\b|"
     r"\bjawaban\w*|\bđáp án\b|\bcâu trả lời\b|คำตอบ\S*|答案|答え|回答|解答|正解|正确|正確|정답|답|الإجابة|"
     r"الجواب|उत्तर|जवाब|विकल्प|"
@@ -68,7 +68,8 @@ CALLED_RIGHT = re.compile(
     r"(?:correct\b(?!\w)|right\b|best\b(?! known)|answer\b|accurate\b|my (?:answer|choice|pick|guess)|fits? best|"
     r"fits the best|"
     r"(?:only )?(?:option|one|choice|candidate|possibility) (?:that|which|left|remaining)|better fit|best fit|"
-    r"better choice|better answer|it is\b|stands\b|wins\b|most likely\b|more likely\b|likelier\b|"
+    r"better choice|better answer|it is\b|stands\b|wins\b|what (?:we|you|i|is) (?:hear|heard)\b|most likely\b|"
+    r"more likely\b|likelier\b|"
     r"(?:the )?closest\b|most plausible\b|richtig|correct[ao]|"
     r"giusta|corretta|certa|"
     r"верн|правильн|正确|正確|正解|맞|옳|doğru|đúng|की सही|सही)",
@@ -165,7 +166,7 @@ AT_FIRST = re.compile(
 )
 REVISED = re.compile(
     r"\b(?:wait|actually|correction|on (?:second|further|closer|reflection)|on reflection|scratch that|"
-    r"let me (?:re|correct)\w*|"
+    r"let me (?:re|correct|double|check)[\w-]*|hold on|correcting|i apologi[sz]e for|slip|"
     r"i (?:take that back|was wrong|made a mistake|misread|mean)|no,|no wait|hmm|sorry,|rather|strike that|oops|"
     r"my mistake|"
     r"i stand corrected|looking (?:again|closer|more)|re-?examin\w*|re-?consider\w*|re-?check\w*|aspetta|"
@@ -174,7 +175,9 @@ REVISED = re.compile(
     re.IGNORECASE,
 )
 FINAL = re.compile(
-    r"\bfinal(?:ly)?\b|\bin conclusion\b|最终|最終|최종|\bendgültig\w*|\bfinale?\b|\bdefinitiv\w*", re.IGNORECASE
+    r"\bfinal(?:ly)?\b|\bin conclusion\b|\bdéfinitive?\b|最终|最終|최종|\bendgültig\w*|\bfinale?\b|"
+    r"\bdefinitiv\w*",
+    re.IGNORECASE,
 )
 UNDECIDED = re.compile(
     r"\b(?:(?:can(?:'t|not)|could(?:n't| not)|unable to|impossible to|hard to|difficult to) (?:really )?(?:decide|"
@@ -205,7 +208,7 @@ LEFT_OVER = re.compile(
 )
 RIGHT = re.compile(
     r"[✓✔✅☑○]|^[\s:|—–=>.,(\[\"'-]*yes\b|(?<!not )(?<!n't )\b(?:correct(?! answers)|right(?! (?:after|before|"
-    r"hand|channel|ear|side|now))|true|richtig|vrai|juste|"
+    r"hand|channel|ear|side|now))|true|richtig|vrai|juste|giust[ao]|"
     r"verdadero|corret[ao]|correct[ao]|верно|правильно|best (?:fit|match|answer|choice|option))\b|(?<!不)正确|"
     r"正確|正解|맞",
     re.IGNORECASE,

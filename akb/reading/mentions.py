@@ -28,7 +28,7 @@ _WORDS = (
 _BRACKETED = re.compile(rf"(?<![{W}])[(\[<]\s*([A-Za-z])\s*[)\]>]")
 _NAMED = re.compile(rf"(?:{_WORDS})[\"'(\[]*([A-Za-z])[\"')\]]*(?![{W}'♯♭#])", re.IGNORECASE)
 _BARE = re.compile(rf"(?<![{W}'.♯&-])(?<![{W}][(\[])([A-Z])(?![{W}'♯♭#°]|-[{W}]|\.[{W}]|{_NOTE})")
-_LOWER = re.compile(r"(?:[:=]\s*[\"'(]*|\A\s*|\b(?:is|be)\s+(?!a\b))([a-z])(?=[\"')]*\s*(?:[.,;)\n]|\Z))")
+_LOWER = re.compile(r"(?:[:=]\s*[\"'(\[]*|\A\s*|\b(?:is|be)\s+(?!a\b))([a-z])(?=[\"')]*\s*(?:[.,;)\n]|\Z))")
 _QUOTED = re.compile(rf"(?<![{W}])[\"']\s*([A-Za-z])\s*[\"']")
 _JOINT = re.compile(
     r"[\s)\]\".,:;=|'(*-]{0,6}(?:(?:i\.?\s?e\.?|that is|namely|which is|meaning|即|d\.\s?h\.)[,:]?\s*)?"
@@ -100,7 +100,11 @@ def variants(option: Option) -> Iterator[str]:
     article = _ARTICLE.match(bare)
     if article and len(bare) - article.end() > 1 and not re.match(_NOTE, bare[article.end() :]):  # A minor has none
         yield bare[article.end() :]
-    if re.fullmatch(r"[a-z]{3,}", bare):
+    if "-" in bare[1:]:
+        yield re.sub(r"(?<=[^\W\d])-(?=[^\W\d])", " ", bare)
+    if re.search(r"[a-z]{3}[^s\W]s$", bare):
+        yield bare[:-1]
+    if re.fullmatch(r"[a-z]{3,}", bare, re.IGNORECASE):
         yield from _inflected(bare)
     joined = re.sub(r"(?<=\d),(?=\d{3}\b)", "", bare)
     yield joined

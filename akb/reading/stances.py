@@ -14,6 +14,7 @@ from akb.types import Option
 
 Stance = Literal["denied", "said", "ends", "told"]
 
+LONG = 20  # characters; a text of more is a clause, not a name that is dropped in passing
 _TAIL = 300  # characters at the end of a sentence in which a mention may stand alone
 _TAIL_START = re.compile(r"[,;:—–=→>]|\bbut\b|\b(?=so\b|therefore\b|thus\b|hence\b)|\bsondern\b|\s-\s", re.IGNORECASE)
 _CONCLUDES = re.compile(
@@ -122,7 +123,8 @@ def _stance(mentions: list[Mention], before: str, after: str, question: bool) ->
         return "said"
     bare = any(m.weak or (m.kind == "label" and not m.dressed) for m in mentions)
     concludes = _CONCLUDES.search(before) and all(m.kind != "text" for m in mentions)  # "so option A is the cue"
-    return "ends" if (concludes or _AT_END.match(after)) and not bare else "told"
+    begins = not before.strip() and all(m.end - m.start > LONG for m in mentions)  # a whole sentence of its own
+    return "ends" if (concludes or begins or _AT_END.match(after)) and not bare else "told"
 
 
 # -- statements ------------------------------------------------------------------------------------------------

@@ -31,8 +31,10 @@ _HEADING = re.compile(r"^\s*(?:#+\s+|>\s+)", re.MULTILINE)
 _TAG = re.compile(r"</?\s*(answer|choice|option|final_?answer|final|response|result)\s*>", re.IGNORECASE)
 _FENCE = re.compile(r"```[\w+-]*\n?")
 _PRINTED = re.compile(r"\bprint\(\s*[\"']([^\"'\n]+)[\"']\s*\)")
-_ANSWER_KEYS = ("final_answer", "answer", "correct_answer", "choice", "correct_option", "option", "selected", "label",
-                "letter", "response", "prediction")  # fmt: skip
+_ANSWER_KEY = re.compile(
+    r"(?:final|correct|selected|chosen|my|best|the)?_?(?:answer|choice|option|label|letter|response|prediction)"
+)
+_CUT_JSON = re.compile(rf"\"{_ANSWER_KEY.pattern}\"\s*:\s*\"([^\"\n]*)\"", re.IGNORECASE)
 _SIGNS = {
     **dict.fromkeys(map(ord, "‘’‚ʼ′`"), "'"),
     **dict.fromkeys(map(ord, "“”„«»「」『』〝〞"), '"'),
@@ -130,15 +132,14 @@ def _unboxed(text: str) -> str:
 def _from_json(text: str) -> str | None:
     """What a reply that is a JSON object (alone or in a fence) gives as its answer; None if it is none."""
     body = re.sub(r"\A\s*```[\w+-]*\s*|\s*```\s*\Z", "", text).strip()
-    if not (body.startswith("{") and body.endswith("}")):
+    if not body.startswith("{"):
         return None
     try:
         data = json.loads(body)
     except (ValueError, RecursionError):
-        return None
-    folded = {str(key).casefold().replace(" ", "_").replace("-", "_"): value for key, value in data.items()}
-    for key in _ANSWER_KEYS:
-        if key in folded:
-            said = folded[key]
-            return f"Answer: {plain(said)}" if isinstance(said, str) else ""
+        cut = _CUT_JSON.search(body)
+        return f"Answer: {cut[1]}" if cut else None
+    for key, said in data.items() if isinstance(data, dict) else ():
+        if _ANSWER_KEY.fullmatch(re.sub(r"[ -]", "_", str(key).casefold())):
+            return f"Answer: {said}" if isinstance(said, str) else ""
     return None

@@ -13,7 +13,7 @@ import pytest
 from apis import Api, Server, put
 
 from akb.adapters import google as google_adapter
-from akb.adapters.remote import audio_kind
+from akb.adapters.clips import audio_kind
 from akb.errors import AkbError
 from akb.types import Clip, Decoding, Generate, Message, Response
 

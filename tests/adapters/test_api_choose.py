@@ -11,7 +11,7 @@ from apis import APIS, Api, Server, google_reply, openai_reply, put
 from hypothesis import given
 from hypothesis import strategies as st
 
-from akb.adapters.remote import first_token_scores
+from akb.adapters.first_tokens import first_token_scores
 from akb.errors import AkbError
 from akb.types import Choose, Finish, Message, Response, Score
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from apis import Api, Handler, Reply, Server, ask, failure
 
-from akb.adapters.remote import CallError
+from akb.adapters.faults import CallError
 from akb.errors import AkbError
 from akb.types import Fault, Finish
 

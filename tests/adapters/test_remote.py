@@ -21,7 +21,8 @@ from apis import APIS, KEY, TURNS, Api, Asked, Reply, Server, ask, failure, late
 import akb
 from akb import engine
 from akb.adapters.cards import Card, Reasoning
-from akb.adapters.remote import Remote, UnreadableError
+from akb.adapters.faults import UnreadableError
+from akb.adapters.remote import Remote
 from akb.calling import Retry
 from akb.engine import Engine
 from akb.errors import AkbError
