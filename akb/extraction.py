@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from akb.errors import unknown
 from akb.reading.decide import decide
-from akb.reading.lexicon import REFUSAL
+from akb.reading.lexicon import DECLINES, REFUSAL
 from akb.reading.text import own_turn, readable, without_reasoning
 from akb.types import Option, Status
 
@@ -26,6 +26,8 @@ class Reading:
     status: Status = Status.OK
     reason: str = ""
 
+
+_LABEL_ALONE = re.compile(r"\s*[(\[*`\"']*([A-Za-z])[)\]*`\"']*[.:]?[*`]*\s*")
 
 Rule = Callable[[str, Sequence[Option]], Reading]
 
@@ -48,6 +50,9 @@ def _strict_letter(reply: str, options: Sequence[Option]) -> Reading:
 
 def _akb_1(reply: str, options: Sequence[Option]) -> Reading:
     """The option that a careful reader would say the reply means (`akb.reading`); no guesses."""
+    alone = _LABEL_ALONE.fullmatch(reply)
+    if alone is not None and (place := _place_of(alone[1], options)) is not None:  # what most replies are
+        return Reading(place)
     answer = without_reasoning(reply)
     if answer is None:
         return Reading(None, Status.TRUNCATED, "the reasoning does not end")
@@ -57,7 +62,7 @@ def _akb_1(reply: str, options: Sequence[Option]) -> Reading:
     found = decide(text, options)
     if found.place is not None:
         return Reading(found.place)
-    if REFUSAL.search(text) and not found.reason:
+    if DECLINES.search(text) or (REFUSAL.search(text) and not found.reason):
         return Reading(None, Status.REFUSED, "the reply declines to answer")
     return Reading(None, Status.WRONG_FORMAT, found.reason or "the reply names no option")
 

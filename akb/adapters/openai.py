@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from akb.adapters.cards import Card, Reasoning
@@ -50,7 +51,7 @@ class OpenAI(Remote):
     SHOWS = PREFILLS = True
     SOUNDS = {"wav": "wav", "mp3": "mp3"}  # noqa: RUF012
 
-    @property
+    @cached_property
     def marks(self) -> Reasoning:
         """How the reasoning stands in a reply, and is switched in the chat template of a server of one's own."""
         return self.card.reasoning.model_copy(update={"can": self.reasons})

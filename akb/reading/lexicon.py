@@ -33,10 +33,12 @@ _NOUN = (
     r"letra"
 )
 _LEFT = (
+    r"\b(?:queda|quedan|resta|reste|il reste|bleibt|rimane|pozostaje)(?: solo| solamente| sólo| nur| que|"
+    r" apenas)?(?= )|"
     r"\bwhat(?:'s left| remains| is left)\b|"
     r"\b(?:remaining|only) (?:possibility|option|choice|candidate|one)(?: left)?\b"
 )
-ANSWER = rf"(?:{_ANSWER_WORD}|{_LEFT}|\b(?:{_RIGHT})\s+(?:\w+\s+)?(?:{_NOUN})\b|应?该?选择?|應該選擇?)"
+ANSWER = rf"(?:{_ANSWER_WORD}|{_LEFT}|\b(?:{_RIGHT})\s+(?:\w+\s+)?(?:{_NOUN})\b|应?该?选(?!项)择?|應該選擇?)"
 LINK = (
     r"(?:\b(?:is|was|are|be|to|as|would|should|must|seems?|appears?|remains?|becomes?|est|es|sería|serait|ist|lautet|"
     r"wäre|è|é|sarebbe|seria|là|är|er|on|to|este|jest|je|olan|adalah|este|είναι)\b|[:=→：-]|—|это|是|为|為|は|"
@@ -55,7 +57,7 @@ SELECTED = re.compile(
     r" can)?) (?:go with|choose|"
     r"select|pick)|\b(?:je (?:choisis|dirais)|ich (?:wähle|nehme|tippe auf|würde)|elijo|escolho|scelgo|direi|"
     r"diría|eu diria|"
-    r"выбираю|wybieram)|选择?|選ぶ|選びます|我选|고르)"
+    r"выбираю|wybieram)|选(?!项)择?|選ぶ|選びます|我选|고르)"
     rf"(?P<gap>[^.!?;:\n⟦⟧]{{0,24}}?)(?P<named>{G})",
     re.IGNORECASE,
 )
@@ -70,7 +72,8 @@ CALLED_RIGHT = re.compile(
     r"(?:only )?(?:option|one|choice|candidate|possibility) (?:that|which|left|remaining)|better fit|best fit|"
     r"better choice|better answer|it is\b|stands\b|wins\b|what (?:we|you|i|is) (?:hear|heard)\b|most likely\b|"
     r"more likely\b|likelier\b|"
-    r"(?:the )?closest\b|most plausible\b|richtig|correct[ao]|"
+    r"(?:the )?closest(?: (?:match|fit|option|answer|choice))?(?=\s*(?:[.,;!]|$))|most plausible\b|richtig|"
+    r"correct[ao]|"
     r"giusta|corretta|certa|"
     r"верн|правильн|正确|正確|正解|맞|옳|doğru|đúng|की सही|सही)",
     re.IGNORECASE,
@@ -86,7 +89,7 @@ CONCLUDES = (
     r"所以|因此|故|したがって|よって|だから|따라서|그러므로|por (?:lo )?tanto|portanto|donc|also|daher|deshalb|"
     r"folglich|quindi|"
     r"dunque|таким образом|поэтому|значит|dus|więc|the|an?|la|le|el|die|der|das|option|actually|no|yes|hmm|wait|"
-    r"rather|but)"
+    r"rather|but|queda|reste|resta|bleibt|rimane|solo|sólo|nur|noch)"
 )
 _LEAD = re.compile(rf"{CONCLUDES}(?![\w'])", re.IGNORECASE)
 _ONLY = re.compile(
@@ -161,7 +164,7 @@ AT_FIRST = re.compile(
     r"\b(?:most|many|some) (?:people|listeners|students)\b|\bif\b(?! (?:i|we) (?:had|have|must|were|was|am) )|"
     r"\ba prima vista\b|\bauf den ersten\b|"
     r"\bà première vue\b|"
-    r"\ba primera vista\b|乍一|一見",
+    r"\ba primera vista\b|虽然|有人|尽管|乍一|一見",
     re.IGNORECASE,
 )
 REVISED = re.compile(
@@ -218,6 +221,12 @@ WRONG = re.compile(
     r"sbagliat[ao]|неверно|"
     r"unlikely|ruled out|eliminated?)\b|^[\s:|—–=>.,(\[\"'-]*(?:no|not|doesn't|does not|isn't|is not|too)\b|错|"
     r"錯|不正确|틀",
+    re.IGNORECASE,
+)
+DECLINES = re.compile(  # also where it says that several fit
+    r"\b(?:won't|will not|wouldn't) (?:guess|choose|try|identify|speculate)|don't have (?:an? (?:audio|"
+    r"recording)|access|"
+    r"the ability)",
     re.IGNORECASE,
 )
 REFUSAL = re.compile(

@@ -21,7 +21,7 @@ W = r"A-Za-z0-9À-ʯ\u0370-\u03ff\u0400-\u04ff"  # letters and digits of scripts
 _NOTE = r"(?:[♯♭#°]|[\s-]?(?:flat|sharp|natural|major|minor|maj|min|dim|aug|dorian|dur|moll|sus|\d)\b)"
 _AFTER_A = r"(?:is|was|and|or|but|because|since|as|rather|with|over|it|seems|fits|would|must|has|not|either|nor|can)\b"
 _WORDS = (
-    r"\b(?:option|choice|letter|alternative|opci[oó]n|op[cç][aã]o|opzione|lettera|letra|lettre|optie|opsi|"
+    r"\b(?:option|choice|letter|alternativ[ae]|opci[oó]n|op[cç][aã]o|opzione|lettera|letra|lettre|optie|opsi|"
     r"antwort|вариант|буква|"
     r"lựa chọn|seçenek|opcja)(?:\s*[:#]\s*|\s+)|(?:选项|選項|選択肢|보기)\s*[:#]?\s*"
 )
@@ -100,6 +100,9 @@ def variants(option: Option) -> Iterator[str]:
     article = _ARTICLE.match(bare)
     if article and len(bare) - article.end() > 1 and not re.match(_NOTE, bare[article.end() :]):  # A minor has none
         yield bare[article.end() :]
+    subject = re.match(r"(?:it|they|he|she)\s+", bare, re.IGNORECASE)
+    if subject and len(bare) - subject.end() > 9:  # "It falls by 6 dB": the level falls by 6 dB
+        yield bare[subject.end() :]
     if "-" in bare[1:]:
         yield re.sub(r"(?<=[^\W\d])-(?=[^\W\d])", " ", bare)
     if re.search(r"[a-z]{3}[^s\W]s$", bare):
@@ -346,4 +349,4 @@ def _joined(text: str, one: Mention, two: Mention) -> Mention | None:
 
 def _goes_on(text: str, end: int) -> bool:
     """Whether the sentence goes on after a text, so that it may be about something else."""
-    return bool(re.match(rf"\s*(?![A-Z][.):\]]|Answer)[{W}]", text[end : end + 9]))
+    return bool(re.match(rf"[ \t]*(?![A-Z][.):\]]|Answer|(?:or|and|oder|und|o|y|e|ou|et)\b)[{W}]", text[end : end + 9]))

@@ -22,8 +22,9 @@ _CONCLUDES = re.compile(
 )
 _STOPS = r"[\s\"')\]]*(?:[.;!—–|\n(]|$|\b(?:because|since|rather than|instead of)\b|です|である|입니다|이다)"
 _AT_END = re.compile(_STOPS, re.IGNORECASE)
+_LETTER_END = re.compile(rf"{_STOPS}|,\s*(?:not|rather|because|since|as|which|the only)\b", re.IGNORECASE)
 _AT_PAUSE = re.compile(  # after "it is": a comma will do, and a noun or an adverbial may come between
-    rf"(?:\s+[a-z]+|\s+(?:of|in|on|at|from|by|with|for|during|throughout)\s+(?:\w+\s+){{0,2}}\w+)?(?:{_STOPS}|"
+    rf"(?:\s+[a-z]+)?(?:\s+(?:of|in|on|at|from|by|with|for|during|throughout)\s+(?:\w+\s+){{0,2}}\w+)?(?:{_STOPS}|"
     rf"[\s\"')\]]*[,:]|"
     r"\s+(?:so|as|and it|here|in this|not|than|although|though|while|whereas|but)\b)",
     re.IGNORECASE,
@@ -33,7 +34,8 @@ _SAYS = re.compile(
     r"leaves|leaving|feels?|"
     r"feeling|points? to|suggests?|indicates?|consistent with|corresponds? to|matches|sounds? (?:more )?like|"
     r"seems? (?:to be|like)|"
-    r"appears to be|more like|closer to|nearer to|occurs?|happens?|it's|that's|ist|est|es|è|é|sia|sea|sería|"
+    r"appears to be|handelt (?:\w+ ){1,3}um|more like|closer to|nearer to|occurs?|happens?|it's|that's|ist|est|"
+    r"es|è|é|sia|sea|sería|"
     r"seria|serait|wäre|"
     r"sarebbe)|[=是为は→])"
     r"\s*(?:(?:that|in|from|at|the|an?|of|exactly|about|clearly|probably|most likely|therefore|thus|simply|just|"
@@ -43,6 +45,7 @@ _SAYS = re.compile(
 )
 _REASON = r",?\s*(?:because|since|as|due to|given|rather than|instead of|over|not)\b"
 _HEAD = re.compile(rf"\W*(?P<named>{lex.M})\s*(?P<then>{_REASON}|[,;—–-]|:(?!\s*{lex.M})|\(|(?=[a-z]))")
+_ONLY_IF = re.compile(r"\s*(?:(?:you|one|many|people|that|which|if|when)\b|for (?:an?|the)\b)", re.IGNORECASE)
 _ITEM = re.compile(r"\W*⟦\d+⟧\s*[:=]\s*")
 _SAMPLE = re.compile(r"(?:sample|speaker|clip|note|example|round|run|attempt|trial|vote)\s*\d*\s*:\s*$", re.IGNORECASE)
 _BUT = re.compile(r"(\w*)\W*\b(?:but|sondern)\s*$", re.IGNORECASE)
@@ -119,9 +122,10 @@ def _stance(mentions: list[Mention], before: str, after: str, question: bool) ->
         return "told"
     if len({m.places for m in mentions}) > 1 or _ITEM.fullmatch(before):
         return "told"
-    if _SAYS.search(before) and _AT_PAUSE.match(after):
-        return "said"
     bare = any(m.weak or (m.kind == "label" and not m.dressed) for m in mentions)
+    letter = any(m.kind == "label" and not m.dressed for m in mentions)  # "the notes are C, E and G"
+    if _SAYS.search(before) and (_LETTER_END if letter else _AT_PAUSE).match(after):
+        return "said"
     concludes = _CONCLUDES.search(before) and all(m.kind != "text" for m in mentions)  # "so option A is the cue"
     begins = not before.strip() and all(m.end - m.start > LONG for m in mentions)  # a whole sentence of its own
     return "ends" if (concludes or begins or _AT_END.match(after)) and not bare else "told"
@@ -157,6 +161,10 @@ def _holds(sentence: str, match: re.Match[str]) -> bool:
         return False
     if match.re is lex.SELECTED and lex.AT_FIRST.search(before):
         return False
+    if re.search(r"\bif\b", before, re.IGNORECASE) and re.search(r"\b(?:would|were)\b", gap, re.IGNORECASE):
+        return False
+    if match.re is lex.CALLED_RIGHT and _ONLY_IF.match(sentence, match.end()):
+        return False
     if re.match(r"\s*(?:would|could|might|if|when)\b", after) or lex.NOT_AFTER.match(first_clause(after)):
         return match.re is lex.CALLED_RIGHT
     return True
@@ -190,9 +198,10 @@ def _stands_alone(mentions: list[Mention], sentence: str, start: int) -> bool:
         return False
     if re.fullmatch(r"\W*⟦\d+⟧\W*", before) or _SAMPLE.search(before):
         return False
-    concluded = bool(_CONCLUDES.search(tail) or but)
-    if concluded:
+    if _CONCLUDES.search(tail) or but:
         return True
+    if lex.AT_FIRST.search(before):
+        return False
     if re.search(r"⟧[\s)\]\"']*[,→>=]?\s*$", before):  # one of several in a row
         return False
     if lex.NOT_BEFORE.search(last_clause(before)) and not re.search(r"[:—–]\s*$", before):

@@ -13,7 +13,9 @@ import unicodedata
 _BLOCK = re.compile(r"<(think|thinking|thought|reasoning|scratchpad)>.*?</\1>", re.DOTALL | re.IGNORECASE)
 _CLOSE = re.compile(r"\A.*</(?:think|thinking|thought|reasoning)>", re.DOTALL | re.IGNORECASE)
 _OPEN = re.compile(r"<(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
-_END_OF_TURN = re.compile(r"<\|[^|>\n]{1,40}\|>|</?s>|<end_of_turn>|\[/?INST\]|<eos>|<\|endoftext\|>")
+_END_OF_TURN = re.compile(
+    r"<\|[^|>\n]{1,40}\|>|</?s>|<end_of_turn>|\[/?INST\]|<eo[a-z]>|\[UNUSED_TOKEN_\d+\]|<\|endoftext\|>"
+)
 _NEXT_TURN = re.compile(
     r"\n\s*(?:#+\s*|\*\*)?(?:question|q|human|user|instruction|problem|next question|example)\s*\d*\s*(?:\*\*)?:"
     r"|\n[^\n]*\?\s*\n\s*[(\[]?A[.)\]]",
