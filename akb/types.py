@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -171,7 +171,7 @@ def _keyed(part: Any) -> dict[str, Any]:
 
 def fields_of(value: Any) -> dict[str, Any]:
     """The fields of one of the contract's values, with what they hold as it is."""
-    return {each.name: getattr(value, each.name) for each in fields(value)}
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}
 
 
 # -- what comes back -------------------------------------------------------------------------------------------

@@ -190,25 +190,32 @@ _COMMON = frozenset(
 def _texts(text: str, options: Sequence[Option]) -> list[Mention]:
     """Options named by their texts; of those that overlap the longest, of those alike in all but case the exact."""
     lower, taken, found = _lowered(text), bytearray(len(text)), list[Mention]()
-    for form, places in _forms(options).items():
+    for form, places in _forms(options, lower).items():
         for start, end in _occurrences(form, lower):
             meant = _exact(text[start:end], places, options)
             found.append(Mention(start, end, frozenset(meant), "text", weak=weak(form)))
     return [m for m in sorted(found, key=lambda m: (m.start - m.end, m.start)) if _takes(taken, m.start, m.end)]
 
 
-def _forms(options: Sequence[Option]) -> dict[str, set[int]]:
-    """The places of the options by each form of their texts, in lower case. A shorter form of one option that is the
-    whole text of another means the other."""
+def _forms(options: Sequence[Option], lower: str) -> dict[str, set[int]]:
+    """The places of the options by each form of their texts, in lower case; of options that may occur in a text. A
+    shorter form of one option that is the whole text of another means the other."""
     forms: dict[str, set[int]] = {}
-    for place, option in enumerate(options):
-        for form in variants(option):
-            if form:
-                forms.setdefault(_lowered(form), set()).add(place)
     whole: dict[str, set[int]] = {}
     for place, option in enumerate(options):
-        whole.setdefault(_lowered(next(variants(option))), set()).add(place)
+        if _may_occur(option, lower):
+            found = [_lowered(form) for form in variants(option) if form]
+            for form in found:
+                forms.setdefault(form, set()).add(place)
+            if found:
+                whole.setdefault(found[0], set()).add(place)
     return {form: whole.get(form, places) for form, places in forms.items()}
+
+
+def _may_occur(option: Option, lower: str) -> bool:
+    """Whether the beginning of an option's longest word is in a text: a quick no for most options of most replies."""
+    words = re.findall(r"[a-z]{4,}", option.text.lower())
+    return not words or max(words, key=len)[:-2] in lower
 
 
 def _exact(said: str, places: set[int], options: Sequence[Option]) -> set[int]:
