@@ -36,14 +36,19 @@ from akb.types import RemoteAdapter
 MODEL = "bench-2026-01-01"
 RAMP = 0.1  # the first tenth of the requests is not counted as "after ramp-up"
 WARM = 64  # requests that each client makes before the first round, so that no import is timed
-REPLY = json.dumps({
-    "id": "chatcmpl-1", "object": "chat.completion", "created": 1700000000, "model": MODEL,
-    "choices": [{"index": 0, "finish_reason": "stop", "logprobs": None,
-                 "message": {"role": "assistant", "content": "Answer: (B)", "refusal": None}}],
-    "usage": {"prompt_tokens": 60, "completion_tokens": 5, "total_tokens": 65,
-              "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
-              "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0}},
-}).encode()  # fmt: skip
+TEXT = "Answer: (B)"  # what the server replies
+
+
+def completion(text: str) -> bytes:
+    """A chat completion's body."""
+    return json.dumps({
+        "id": "chatcmpl-1", "object": "chat.completion", "created": 1700000000, "model": MODEL,
+        "choices": [{"index": 0, "finish_reason": "stop", "logprobs": None,
+                     "message": {"role": "assistant", "content": text, "refusal": None}}],
+        "usage": {"prompt_tokens": 60, "completion_tokens": 5, "total_tokens": 65,
+                  "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+                  "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0}},
+    }).encode()  # fmt: skip
 
 
 # -- the server ------------------------------------------------------------------------------------------------
@@ -55,7 +60,6 @@ def framed(body: bytes) -> bytes:
     return head.encode() + body
 
 
-ANSWER = framed(REPLY)
 arrivals: list[float] = []
 
 
@@ -63,6 +67,7 @@ class Server(asyncio.Protocol):
     """As little HTTP as the SDK needs. GET gives the times at which requests came since the last GET."""
 
     latency = 0.1
+    completion = b""
 
     def __init__(self) -> None:
         self.held, self.transport = b"", asyncio.Transport()
@@ -92,21 +97,21 @@ class Server(asyncio.Protocol):
 
     def reply(self) -> None:
         if not self.transport.is_closing():
-            self.transport.write(ANSWER)
+            self.transport.write(self.completion)
 
 
-async def serve(latency: float) -> None:
+async def serve(latency: float, reply: str) -> None:
     """Serve until the process is ended; the first line of the output is the port."""
-    Server.latency = latency
+    Server.latency, Server.completion = latency, framed(completion(reply))
     server = await asyncio.get_running_loop().create_server(Server, "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
 @contextmanager
-def serving(latency_ms: float) -> Iterator[str]:
+def serving(latency_ms: float, reply: str = TEXT) -> Iterator[str]:
     """A server's address, while it runs."""
-    command = [sys.executable, __file__, "--serve", "--latency-ms", str(latency_ms)]
+    command = [sys.executable, __file__, "--serve", "--latency-ms", str(latency_ms), "--reply", reply]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -259,7 +264,7 @@ def measure(given: argparse.Namespace, folder: Path) -> None:
     """All rounds; prints what each took, and the ratios."""
     os.environ |= {"OPENAI_API_KEY": "none", "AKB_CACHE": str(folder / "cache"), "NO_PROXY": "*"}
     rounds: list[tuple[Taken, Taken]] = []
-    with serving(given.latency_ms) as address:
+    with serving(given.latency_ms, given.reply) as address:
         round_(address, folder, "warm", WARM, given.concurrency)
         for number in range(1, given.rounds + 1):
             pair = round_(address, folder, f"r{number}", given.requests, given.concurrency)
@@ -282,12 +287,13 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--latency-ms", type=float, default=100.0)
     parser.add_argument("--concurrency", type=int, default=32)
+    parser.add_argument("--reply", default=TEXT, help=f"what the server replies [{TEXT}]")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="the figures as JSON; the rounds go to the error output")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
-        asyncio.run(serve(given.latency_ms / 1000))
+        asyncio.run(serve(given.latency_ms / 1000, given.reply))
         return
     with tempfile.TemporaryDirectory(prefix="akb-bench-") as folder:
         measure(given, Path(folder))
