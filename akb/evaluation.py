@@ -161,6 +161,12 @@ class Plan:
             "key_file",
             "concurrency",
             "timeout",
+            "engine",
+            "tensor_parallel_size",
+            "pipeline_parallel_size",
+            "gpu_memory_utilization",
+            "enforce_eager",
+            "prices",
         )
         told = [f"{name}={value}" for name, value in sorted(self.config.model_args.items()) if name not in plain]
         return self.model + "+" * bool(told) + ",".join(told)

@@ -213,6 +213,7 @@ UNREADABLE: list[tuple[str, Options, Status]] = [
     ("I listened to all four options.", COUNT, Status.WRONG_FORMAT),
 ]
 
+
 @pytest.mark.parametrize(("reply", "options", "meant"), READABLE, ids=[case[0] for case in READABLE])
 def test_a_readable_reply_is_never_read_as_another_option(reply: str, options: Options, meant: int) -> None:
     reading = extract(reply, options)

@@ -72,7 +72,7 @@ class Generator:
                 stopping_criteria=self._stops(decoding, longest),
             )
         pairs = zip(requests, prompts, out[:, longest:].tolist(), strict=True)
-        return [self._response(request, prompt, new) for request, prompt, new in pairs]
+        return [self.response(request, prompt, new) for request, prompt, new in pairs]
 
     def _config(self, decoding: Decoding) -> Any:
         from transformers import GenerationConfig
@@ -101,7 +101,8 @@ class Generator:
             stops.append(_AnswerSpent(self.renderer, decoding.max_tokens, prompt_length))
         return StoppingCriteriaList(stops)
 
-    def _response(self, request: Generate, prompt: Sequence[int], new: list[int]) -> Response:
+    def response(self, request: Generate, prompt: Sequence[int], new: list[int]) -> Response:
+        """A reply's tokens as a response: reasoning apart, cut at stops, why it ended."""
         end = next((i for i, token in enumerate(new) if token in self.ends), None)
         ids = new if end is None else new[:end]
         while end is None and ids and ids[-1] == self.pad:

@@ -24,7 +24,7 @@ from akb.adapters.cards import Card
 from akb.adapters.rendering import Encoded, Renderer
 from akb.errors import AkbError, missing_extra
 from akb.strict import Strict, parse
-from akb.types import Capabilities, Choose, Generate, Preview, Request, Response, Score
+from akb.types import Capabilities, Choose, Generate, Preview, Request, Response
 
 if TYPE_CHECKING:
     from akb.adapters.batching import Budget, Cost
@@ -273,6 +273,7 @@ class HF:
 
     def _choose(self, batch: Sequence[Request]) -> list[Response]:
         from akb.adapters import trees
+        from akb.adapters.scoring import response
 
         requests = [request for request in batch if isinstance(request, Choose)]
         if not all(id(request) in self._encoded for request in requests):  # a worker, or a caller without a plan
@@ -281,7 +282,7 @@ class HF:
         known = self._shared.get(_turns(requests[0]))
         shared = trees.common([e.prompt for e in encoded]) if known is None else known
         values = self._scorer.score(encoded, shared)
-        return [_response(*three) for three in zip(requests, encoded, values, strict=True)]
+        return [response(*three) for three in zip(requests, encoded, values, strict=True)]
 
     @cached_property
     def _generator(self) -> Any:
@@ -306,17 +307,6 @@ class HF:
         torch = _torch(self.where)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-
-
-def _response(request: Choose, encoded: Encoded, values: Mapping[tuple[int, int], float]) -> Response:
-    scores = tuple(
-        tuple(
-            Score(min(values[place, spelling], 0.0), len(ids), len(text.strip()))
-            for spelling, (text, ids) in enumerate(zip(texts, group, strict=True))
-        )
-        for place, (texts, group) in enumerate(zip(request.continuations, encoded.continuations, strict=True))
-    )
-    return Response(scores=scores, prompt_tokens=len(encoded.prompt))
 
 
 def _kind(request: Request) -> object:

@@ -10,13 +10,14 @@ gets each continuation as a sequence of its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from akb.adapters.gathering import Places, gathered
 from akb.adapters.rendering import Encoded
 from akb.adapters.trees import Tree, chains, grow, mask, positions
+from akb.types import Choose, Response, Score
 
 if TYPE_CHECKING:
     import torch
@@ -122,11 +123,15 @@ class Scorer:
     def _takes_trees(self, prompt: tuple[int, ...]) -> bool:
         """Whether trees behind a prefix give the log-probabilities of sequences: tried on a short text made of a
         prompt's tokens, with branches of several tokens."""
+        import torch
+
         text = (prompt * 8)[:24]
         trial = [Encoded(text[:cut], ((text[4:8],), (text[4:6] + text[:2],), (text[9:10],))) for cut in (20, 24)]
         wanted = self._by_chains(trial)
         try:
             found = self._by_trees(trial, 12)
+        except torch.OutOfMemoryError:
+            raise
         except (RuntimeError, TypeError, ValueError, AttributeError, KeyError, IndexError, NotImplementedError):
             return False  # it takes no such mask or cache
         near = NEAR.get(str(_dtype(self.model)).removeprefix("torch."), NEAR_HALF)
@@ -207,24 +212,13 @@ def _dtype(model: Any) -> Any:
     return next(parameter.dtype for parameter in model.parameters() if parameter.is_floating_point())
 
 
-@dataclass(frozen=True)
-class Row:
-    """One sequence that goes through the model: all tokens but the last of prompt and continuation.
-
-    Attributes:
-        ids: the input.
-        wanted: (place of the option, of its spelling, first input position whose logits are needed, target ids).
-    """
-
-    ids: tuple[int, ...]
-    wanted: tuple[tuple[int, int, int, tuple[int, ...]], ...]
-
-
-def rows(encoded: Encoded) -> list[Row]:
-    """The sequences that one question needs. Continuations of one token share the prompt's own row."""
-    by_input: dict[tuple[int, ...], list[tuple[int, int, int, tuple[int, ...]]]] = {}
-    start = len(encoded.prompt) - 1
-    for place, group in enumerate(encoded.continuations):
-        for spelling, ids in enumerate(group):
-            by_input.setdefault((*encoded.prompt, *ids[:-1]), []).append((place, spelling, start, ids))
-    return [Row(ids, tuple(wanted)) for ids, wanted in by_input.items()]
+def response(request: Choose, encoded: Encoded, values: Mapping[tuple[int, int], float]) -> Response:
+    """The response that log-probabilities by (place of the option, of its spelling) make."""
+    scores = tuple(
+        tuple(
+            Score(min(values[place, spelling], 0.0), len(ids), len(text.strip()))
+            for spelling, (text, ids) in enumerate(zip(texts, group, strict=True))
+        )
+        for place, (texts, group) in enumerate(zip(request.continuations, encoded.continuations, strict=True))
+    )
+    return Response(scores=scores, prompt_tokens=len(encoded.prompt))

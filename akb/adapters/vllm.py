@@ -29,9 +29,10 @@ from akb.adapters import hf, snapshot
 from akb.adapters.cards import Card
 from akb.adapters.generation import Generator, room, thinking_budget
 from akb.adapters.rendering import Encoded
+from akb.adapters.scoring import response
 from akb.errors import AkbError, missing_extra
 from akb.strict import Strict, parse
-from akb.types import Capabilities, Choose, Finish, Generate, Preview, Request, Response, Score
+from akb.types import Capabilities, Choose, Finish, Generate, Preview, Request, Response
 
 VERSION = "vllm/1"
 BATCH = 512
@@ -243,7 +244,7 @@ class VLLM:
         for (number, row), output in zip(owned, outputs, strict=True):
             for place, spelling, ids in row.wanted:
                 logprobs[number][place, spelling] = self._sum(output, len(encoded[number].prompt), ids)
-        return [_response(*each) for each in zip(requests, encoded, logprobs, strict=True)]
+        return [response(*each) for each in zip(requests, encoded, logprobs, strict=True)]
 
     def _sum(self, output: Any, start: int, ids: Sequence[int]) -> float:
         """The log-probability of a continuation that begins at a place: of its last token as the one that comes next,
@@ -305,7 +306,7 @@ class VLLM:
         made = output.outputs[0]
         if made.finish_reason not in ("stop", "length"):
             return Response(finish=Finish.ERROR, error=f"vLLM ended the reply: {made.finish_reason}")
-        return self._generator._response(request, prompt, self._in_budget(request, list(made.token_ids)))
+        return self._generator.response(request, prompt, self._in_budget(request, list(made.token_ids)))
 
     def _in_budget(self, request: Generate, ids: list[int]) -> list[int]:
         """A reply's tokens without those past the budgets of reasoning and answer, at which the hf adapter stops;
@@ -359,17 +360,6 @@ def _scored(row: _Row) -> dict[str, Any]:
     if any(len(ids) > 1 for _, _, ids in row.wanted):
         told["prompt_logprobs"] = 0  # of the prompt's own tokens, and of no others
     return told
-
-
-def _response(request: Choose, encoded: Encoded, values: Mapping[tuple[int, int], float]) -> Response:
-    scores = tuple(
-        tuple(
-            Score(min(values[place, spelling], 0.0), len(ids), len(text.strip()))
-            for spelling, (text, ids) in enumerate(zip(texts, group, strict=True))
-        )
-        for place, (texts, group) in enumerate(zip(request.continuations, encoded.continuations, strict=True))
-    )
-    return Response(scores=scores, prompt_tokens=len(encoded.prompt))
 
 
 def _seed(request: Generate, prompt: Sequence[int]) -> int:

@@ -15,6 +15,7 @@ EXTRAS = {
     "hf": ("torch", "transformers", "accelerate", "safetensors"),
     "peft": ("peft",),
     "quantize": ("bitsandbytes",),
+    "vllm": ("vllm",),
     "lm-eval": ("lm_eval",),
     "openai": ("openai",),
     "anthropic": ("anthropic",),

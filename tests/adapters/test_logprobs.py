@@ -95,7 +95,7 @@ def test_a_plan_of_batches_holds_every_request_once_and_keeps_to_the_budget(zoo:
     assert sorted(index for batch in batches for index in batch) == list(range(len(requests)))
     costs = [asked._cost(request) for request in requests]
     for batch in batches:
-        padded = max(costs[i][0] for i in batch) * sum(costs[i][1] for i in batch)
+        padded = max(costs[i].tokens for i in batch) * sum(costs[i].rows for i in batch)
         assert padded <= 700 or len(batch) == 1
 
 
@@ -172,6 +172,9 @@ class Limited(torch.nn.Module):  # type: ignore[misc]
 
     def get_base_model(self) -> Any:
         return self.inner
+
+    def get_output_embeddings(self) -> Any:
+        return self.inner.get_output_embeddings()
 
     def _check(self, ids: torch.Tensor) -> None:
         if len(ids) > self.most:
