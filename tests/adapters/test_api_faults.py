@@ -49,7 +49,7 @@ SAID = {"error": {"message": "so it is"}}
     [
         (400, "fatal"), (403, "fatal"), (404, "fatal"), (405, "fatal"), (408, "transient"), (409, "transient"),
         (413, "fatal"), (422, "fatal"), (425, "transient"), (429, "rate_limit"), (500, "transient"),
-        (502, "transient"), (503, "transient"), (504, "transient"), (520, "transient"), (529, "transient"),
+        (502, "transient"), (503, "transient"), (504, "transient"), (520, "transient"), (529, "rate_limit"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("body", ["json", "html", "nothing", "list"])
@@ -227,7 +227,7 @@ TOLD = [
     ({"code": "429", "message": "slow down"}, "rate_limit"),
     ({"code": "rate_limit_exceeded", "message": "slow down"}, "rate_limit"),
     ({"type": "rate_limit_error", "message": "slow down"}, "rate_limit"),
-    ({"type": "overloaded_error", "message": "busy"}, "transient"),
+    ({"type": "overloaded_error", "message": "busy"}, "rate_limit"),
     ({"code": 502, "message": "no provider"}, "transient"),
     ({"code": "server_error", "message": "oh"}, "transient"),
     ({"message": "something"}, "transient"),

@@ -204,7 +204,7 @@ def test_half_a_surrogate_pair_does_not_stop_the_record(server: Server, openai: 
 # -- errors ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", [408, 409, 500, 502, 503, 529])
+@pytest.mark.parametrize("status", [408, 409, 500, 502, 503])
 def test_errors_that_may_pass_are_transient(server: Server, api: Api, status: int) -> None:
     server.answer = lambda asked: (status, {}, {"error": {"message": "busy"}})
     adapter = api.adapter(server)
