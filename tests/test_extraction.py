@@ -214,6 +214,57 @@ UNREADABLE: list[tuple[str, Options, Status]] = [
 ]
 
 
+REED = listed("flute", "oboe", "clarinet", "bassoon")
+SMALL = listed("2", "3", "4", "5")
+TONES = listed("440 Hz", "880 Hz", "220 Hz", "110 Hz")
+
+# Replies that name an option near words of answering, and mean another, or none. (reply, options, what it means)
+MISLEADING: list[tuple[str, Options, int | None]] = [
+    ("The least likely answer is B.", REED, None),
+    ("I doubt that the answer is B.", REED, None),
+    ("I disagree that the answer is B.", REED, None),
+    ("Everyone says the answer is B, which is false.", REED, None),
+    ("Nobody would say the answer is B.", REED, None),
+    ("The answer is hardly B.", REED, None),
+    ("The answer is far from B.", REED, None),
+    ("There is little chance that the answer is B.", REED, None),
+    ("To say the answer is B is a mistake.", REED, None),
+    ("The obvious answer is B, but it is a trap.", REED, None),
+    ("I changed my answer from B to C.", REED, 2),
+    ("I almost chose B.", REED, None),
+    ("I was going to say B.", REED, None),
+    ("I take B to be wrong.", REED, None),
+    ("I select all but B.", REED, None),
+    ("I would choose B last.", REED, None),
+    ("The answer choice B describes a double reed.", REED, None),
+    ("The answer is B only if the reed is double.", REED, None),
+    ("Assuming a double reed, the answer is B.", REED, None),
+    ("Had it a double reed, the answer would be B.", REED, None),
+    ("La réponse n'est ni A ni B.", REED, None),
+    ("Die Antwort ist weder B noch C.", REED, None),
+    ("The answer is 2 + 2, i.e. 4.", SMALL, 2),
+    ("The answer is 1 + 2 = 3.", SMALL, 1),
+    ("The answer is found in 2 steps: it is 4.", SMALL, 2),
+    ("The answer is 5 minus 2.", SMALL, 1),
+    ("The answer is 3 million.", SMALL, None),
+    ("The answer is option 3 (4).", SMALL, 2),
+    ("The answer is double 220 Hz, that is 440 Hz.", TONES, 0),
+    ("The answer is half of 440 Hz.", TONES, 2),
+    ("It is an octave below 220 Hz.", TONES, 3),
+    ("It is anything but rising.", listed("rising", "falling"), None),
+    ("It is the relative minor of C major.", listed("C major", "A minor"), 1),
+    ("The answer is no doubt yes.", YES, 0),
+    ("Yes, I can help with that.", YES, None),
+]
+
+
+@pytest.mark.parametrize(("reply", "options", "meant"), MISLEADING, ids=[case[0] for case in MISLEADING])
+def test_an_option_that_is_named_beside_words_of_answering_is_not_taken_for_the_answer(
+    reply: str, options: Options, meant: int | None
+) -> None:
+    assert extract(reply, options).place in (None, meant)
+
+
 @pytest.mark.parametrize(("reply", "options", "meant"), READABLE, ids=[case[0] for case in READABLE])
 def test_a_readable_reply_is_never_read_as_another_option(reply: str, options: Options, meant: int) -> None:
     reading = extract(reply, options)
@@ -303,7 +354,23 @@ def test_every_option_of_the_bank_is_read_when_said_plainly_unless_it_is_also_a_
     assert len(unread) <= 3, unread  # one option is the word "Answer" itself
 
 
-@pytest.mark.parametrize("loop", ["the answer is B. ", "second syllable not ", "some ", "(", "A. x\n", "<think>", "*"])
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "the answer is B. ",
+        "second syllable not ",
+        "some ",
+        "(",
+        "A. x\n",
+        "<think>",
+        "*",
+        "\n",
+        " ",
+        "B or ",
+        "{",
+        "is the ",
+    ],
+)
 def test_a_reply_that_loops_for_thousands_of_words_is_read_in_a_moment(loop: str) -> None:
     started = time.process_time()
     extract(loop * 1500, SYLLABLE)

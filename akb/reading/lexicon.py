@@ -11,7 +11,7 @@ import re
 M = r"⟦\d+⟧"
 _FILL = r"(?:(?:the|an?|option|maybe|perhaps|possibly|even|also|it|could|might|may|be|with|la|el|die|der|das)\s+)*"
 JOIN = (
-    r"[\"')\]]*(?:\s*[,、/&+|]\s*(?:(?:or|and|nor)\s+)?|\s+(?:or|and|nor|und|oder|o|y|e|et|ou|ed|или|и|atau|dan|"
+    r"[\"')\]]*(?:\s*[,、/&|]\s*(?:(?:or|and|nor)\s+)?|\s+(?:or|and|nor|und|oder|o|y|e|et|ou|ed|или|и|atau|dan|"
     r"och|eller|of|en)\s+|"
     rf"\s*(?:和|或者?|以及|と|か|や|또는|과|와)\s*){_FILL}[\"'(\[]*"
 )
@@ -112,7 +112,8 @@ def alone(text: str) -> str | None:
 NOT_BEFORE = re.compile(
     r"(?:\bnot\b|n't\b|\bcannot\b|\bnever\b|\bno\b|\bneither\b|\bnor\b|\brather than\b|\binstead of\b|\bunlike\b|"
     r"\bexcept\b|"
-    r"\banything but\b|\bwithout\b|\brules? out\b|\bruled out\b|\bruling out\b|\beliminat\w+|\bexclud\w+|"
+    r"\banything but\b|\bwithout\b|\bhardly\b|\bscarcely\b|\bbarely\b|\bstops?\b|\bceases?\b|\blacks?\b|"
+    r"\brules? out\b|\bruled out\b|\bruling out\b|\beliminat\w+|\bexclud\w+|"
     r"\bdiscard\w*|\breject\w*|"
     r"\b(?:wrong|incorrect|false)\b|\bless\b|\bunlikely\b|\bdismiss\w*|\bkein\w*|\bnicht\b|\bpas\b|\bnon\b|"
     r"\bno es\b|\bnão\b|"

@@ -251,7 +251,10 @@ def _bounds(form: str) -> tuple[str, str]:
     first, last = form[0], form[-1]
     before = rf"(?<![{W}])(?<![{W}]['-])" if re.match(rf"[{W}]", first) else ""
     after = rf"(?![{W}])(?!-[{W}])" if re.match(rf"[{W}]", last) else ""
+    if form in ("no", "yes"):
+        after += r"(?!\s(?:doubt|idea|problem|matter|longer|one|way|need|question)\b)"
     if first.isdigit():
+        before += r"(?<!option )(?<!choice )(?<!answer )(?<!number )"
         before += r"(?<!\d[.,])(?<![+±/♯#-])"
     if last.isdigit():
         after += r"(?![.,:]\d)(?![/%])"

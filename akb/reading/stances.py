@@ -73,6 +73,51 @@ _YES_NO = frozenset(
 )
 
 
+_AFTER_LINK = re.compile(  # what may stand between "is" and the option: nothing that changes what is said of it
+    r"(?:[\s,;\"'(\[—–:=→|*-]|\b(?:the|an?|option|letter|choice|label|number|answer|most|more|very|much|likely|"
+    r"probably|"
+    r"possibly|clearly|definitely|certainly|surely|undoubtedly|therefore|thus|then|hence|indeed|actually|simply|"
+    r"just|obviously|"
+    r"still|always|again|also|rather|really|finally|here|now|instead|best|given by|described (?:as|by)|that|it|"
+    r"is|in fact|of course|"
+    r"donc|daher|folglich|por tanto|entonces|portanto|quindi|dunque|więc|dus|alors|in|at|for|played|made|heard|"
+    r"found to|not|as|follows|la|le|el|il|lo|los|las|les|die|der|das|den|dem|een|de|"
+    r"het|en|um|uma|"
+    r"lettre|letra|lettera|buchstabe|opción|opção|opzione|option|alternativ[ae]|вариант|буква)\b|l'|选项|選項|"
+    r"第|ตัวเลือก|ข้อ|"
+    r"विकल्प|вариант|선택지|보기)*",
+    re.IGNORECASE,
+)
+_DOUBTED = re.compile(
+    r"\b(?:doubt|disagree|nobody|no one|refuse|hesitate|(?:little|no|small) chance|claims? that|everyone|least|"
+    r"worst|naive|"
+    r"misleading|almost|nearly|used to|was going to|had it|improbable|to say|assuming|provided|suppose|obvious|"
+    r"student|example was|improbable)\b",
+    re.IGNORECASE,
+)
+_CHANGED = re.compile(
+    r"\b(?:hardly|far from|half|double|twice|kaum|weder|ni|all but|anything but|from|to the \w+ (?:was|"
+    r"is))\b",
+    re.IGNORECASE,
+)
+_CHANGED_BY = re.compile(
+    r"[\s\"')\]]*(?:[-+*/×^=]\s*[\d⟦]|x\s[\d⟦]|(?:plus|minus|times|squared|million|or (?:more|less)|more than|"
+    r"less than|larger|"
+    r"smaller|only (?:if|when)|to (?:be )?(?:wrong|⟦)|last\b|off\b|is (?:a mistake|a distractor|a trap|an error|"
+    r"nonsense))|to ⟦)",
+    re.IGNORECASE,
+)
+_RELATED = re.compile(  # "an octave below 220 Hz": another than the one that is named
+    r"\b(?:above|below|under|than|beyond|(?:double|half|twice)(?: of)?|(?:minor|major|opposite|inversion|counterpart|"
+    r"relative|dominant|"
+    r"octave|variant|version|third|fifth) of|(?:anything|all|everything) but)\s+(?:the\s+|an?\s+)?[\"'(]*$",
+    re.IGNORECASE,
+)
+_OFFERS = re.compile(
+    r"\W*⟦\d+⟧\W*(?:i (?:can|will|would|'d)|i'(?:d|ll)|sure|of course|here is|here's|let me|happy to)\b", re.IGNORECASE
+)
+
+
 @dataclass(frozen=True)
 class Statement:
     """Something said of the answer: at which sentence, and which places it names.
@@ -120,7 +165,9 @@ def _stance(mentions: list[Mention], before: str, after: str, question: bool) ->
     since = re.split(r"\bthen\b", before)[-1]  # "if it had reeds, then ..."
     if question or lex.WEIGHED.search(clause) or lex.WEIGHED.search(following) or lex.AT_FIRST.search(since):
         return "told"
-    if len({m.places for m in mentions}) > 1 or _ITEM.fullmatch(before):
+    if len({m.places for m in mentions}) > 1 or _ITEM.fullmatch(before) or _RELATED.search(before):
+        return "told"
+    if _DOUBTED.search(since) or _CHANGED_BY.match(after):
         return "told"
     bare = any(m.weak or (m.kind == "label" and not m.dressed) for m in mentions)
     letter = any(m.kind == "label" and not m.dressed for m in mentions)  # "the notes are C, E and G"
@@ -155,11 +202,15 @@ def _holds(sentence: str, match: re.Match[str]) -> bool:
     before, after = sentence[: match.start()][-NEAR:], sentence[end : end + NEAR]
     gap = match.groupdict().get("gap") or ""
     clause = last_clause(before) + sentence[match.start() : start]
-    if re.search(r"\w", gap) and match.re is lex.STATED and not lex.LINKED.search(gap):
+    if _DOUBTED.search(clause) or _DOUBTED.search(last_clause(before[:-1])) or _CHANGED.search(gap):
+        return False
+    if _CHANGED_BY.match(after) or (match.re is lex.STATED and not _links(gap, after)):
         return False
     if lex.NOT_BEFORE.search(clause) or lex.WEIGHED.search(clause):
         return False
     if match.re is lex.SELECTED and lex.AT_FIRST.search(before):
+        return False
+    if re.search(r"\b(?:assuming|supposing|suppose|provided)\b", before, re.IGNORECASE):
         return False
     if re.search(r"\bif\b", before, re.IGNORECASE) and re.search(r"\b(?:would|were)\b", gap, re.IGNORECASE):
         return False
@@ -170,13 +221,21 @@ def _holds(sentence: str, match: re.Match[str]) -> bool:
     return True
 
 
+def _links(gap: str, after: str) -> bool:
+    """Whether what stands between the answer and the option says that they are the same."""
+    if not re.search(r"\w|[:=→—–-]", gap):  # "answer B", and not "the answer B would give"
+        return not re.match(r"\s+(?!(?:because|since|as|is|was|and|or|so)\b)[a-z]", after)
+    links = list(lex.LINKED.finditer(gap))
+    return bool(links) and _AFTER_LINK.fullmatch(gap, links[0].end()) is not None
+
+
 def _opens(reply: Marked, sentence: str, head: re.Match[str]) -> bool:
     """Whether a reply begins with its answer: a label, a yes or no, or an option with a reason behind it."""
     (mention,) = reply.of(head["named"])
     group = re.match(rf"\W*{lex.G}", sentence)
     several = group is not None and len({m.places for m in reply.of(group[0])}) > 1
     item = head["then"] == ":" and len(reply.numbers(sentence)) > 1  # A: 20 %, B: 70 %
-    if several or item or reply.is_listed(head["named"]):
+    if several or item or reply.is_listed(head["named"]) or _OFFERS.match(sentence):
         return False
     if lex.NOT_AFTER.match(sentence[head.end("named") : head.end("named") + NEAR]):
         return False

@@ -17,8 +17,8 @@ _END_OF_TURN = re.compile(
     r"<\|[^|>\n]{1,40}\|>|</?s>|<end_of_turn>|\[/?INST\]|<eo[a-z]>|\[UNUSED_TOKEN_\d+\]|<\|endoftext\|>"
 )
 _NEXT_TURN = re.compile(
-    r"\n\s*(?:#+\s*|\*\*)?(?:question|q|human|user|instruction|problem|next question|example)\s*\d*\s*(?:\*\*)?:"
-    r"|\n[^\n]*\?\s*\n\s*[(\[]?A[.)\]]",
+    r"\n[ \t]*(?:#+[ \t]*|\*\*)?(?:question|q|human|user|instruction|problem|next question|example)\s*\d*\s*(?:\*\*)?:"
+    r"|\n[^\n]*\?[ \t]*\n\s*[(\[]?A[.)\]]",
     re.IGNORECASE,
 )
 _SPEAKER = re.compile(r"\A\s*(?:assistant|model|ai|bot|system|chatgpt|output|response)\s*:\s*", re.IGNORECASE)
@@ -29,7 +29,7 @@ _TEX_WORDS = re.compile(
 )
 _TEX_FENCES = re.compile(r"\\[()\[\]]|\$+")
 _EMPHASIS = re.compile(r"(?<!\w)[*_`]+|[*_`]+(?!\w)|\*\*|__|`")
-_HEADING = re.compile(r"^\s*(?:#+\s+|>\s+)", re.MULTILINE)
+_HEADING = re.compile(r"^[ \t]*(?:#+[ \t]+|>[ \t]+)", re.MULTILINE)
 _TAG = re.compile(r"</?\s*(answer|choice|option|final_?answer|final|response|result)\s*>", re.IGNORECASE)
 _FENCE = re.compile(r"```[\w+-]*\n?")
 _PRINTED = re.compile(r"\bprint\(\s*[\"']([^\"'\n]+)[\"']\s*\)")
