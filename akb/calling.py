@@ -76,6 +76,8 @@ class Budget:
     calls: int = 0
 
     def __post_init__(self) -> None:
+        if not isinstance(self.most, int | float) or not self.most >= 0:
+            raise AkbError(f"a number of US dollars is wanted (found {self.most!r})", where="max_cost")
         self._change = anyio.Event()
 
     async def reserve(self, cost: float) -> bool:
@@ -226,19 +228,29 @@ class Calls:
         deliver: Callable[[int, Response], None],
     ) -> None:
         for place, request in queue:
-            if self.budget is None:
-                deliver(place, await self._one(request, room))
-                continue
-            cost, paid = self._most(request), 0.0
-            if self._stop is not None or not await self.budget.reserve(cost):
-                self._stop = self._stop or self.budget.over()
-                return
             try:
-                response = await self._one(request, room)
-                paid = _paid(response, cost)
-            finally:
-                self.budget.settle(cost, paid)
+                response = await self._paid_for(request, room)
+            except AkbError as error:  # the run ends; what others have under way is waited for, for it is paid
+                self._stop = self._stop or error
+                response = None
+            if response is None:
+                return
             deliver(place, response)
+
+    async def _paid_for(self, request: Request, room: _Room) -> Response | None:
+        """A request's response within the budget; None once the run is to end."""
+        if self._stop is not None or self.budget is None:
+            return None if self._stop else await self._one(request, room)
+        cost, paid = self._most(request), 0.0
+        if not await self.budget.reserve(cost):
+            raise self.budget.over()
+        try:
+            response = None if self._stop else await self._one(request, room)
+            if response is not None:
+                response, paid = _charged(response, cost)
+        finally:
+            self.budget.settle(cost, paid)
+        return response
 
     def _most(self, request: Request) -> float:
         """The most that a request can cost."""
@@ -252,10 +264,11 @@ class Calls:
             )
         return cost
 
-    async def _one(self, request: Request, room: _Room) -> Response:
-        """A request's response, after as many calls as it takes; an error response once it is given up."""
+    async def _one(self, request: Request, room: _Room) -> Response | None:
+        """A request's response, after as many calls as it takes; an error response once it is given up, None if the
+        run ends before."""
         began, faults = math.inf, list[Fault]()
-        while True:
+        while self._stop is None:
             await self._until_allowed()
             async with room.taken(again=bool(faults)):
                 asked = time.monotonic()
@@ -276,6 +289,7 @@ class Calls:
             if pause is None:
                 return self._given_up(faults, time.monotonic() - began)
             await anyio.sleep(pause)
+        return None
 
     async def _call(self, request: Request, asked: float) -> Response | Fault:
         try:
@@ -318,11 +332,12 @@ class Calls:
         return replace(response, notes=_with_faults(response, faults[:-1]))
 
 
-def _paid(response: Response, most: float) -> float:
-    """What a response cost; the most that it can have, where the server did not count its tokens."""
+def _charged(response: Response, most: float) -> tuple[Response, float]:
+    """A response and what it cost; the most that it can have, and a note of it, where the server did not count its
+    tokens."""
     if response.cost is None and response.finish not in (Finish.ERROR, Finish.REFUSAL):
-        return most
-    return response.cost or 0.0
+        return replace(response, notes={**response.notes, "charged": most}), most
+    return response, response.cost or 0.0
 
 
 def _with_faults(response: Response, faults: Sequence[Fault]) -> dict[str, object]:

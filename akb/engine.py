@@ -208,7 +208,7 @@ class _Window:
 
     def _ask(self, party: str, asks: Sequence[_Ask]) -> None:
         adapter = self.engine.adapter(party)
-        _check_capabilities(party, adapter, asks)
+        check_capabilities(party, adapter, [ask.request for ask in asks])
         self._recall(asks)
         self._look_up([ask for ask in asks if not ask.answered])
         self._pair(asks)
@@ -320,16 +320,21 @@ class _Window:
             self._advance(ask.trial)
 
 
-def _check_capabilities(party: str, adapter: Adapter, asks: Sequence[_Ask]) -> None:
+def check_capabilities(party: str, adapter: Adapter, requests: Iterable[Request]) -> None:
+    """See to it that a party can do what is asked of it.
+
+    Raises:
+        AkbError: it cannot.
+    """
     can = adapter.capabilities
-    for ask in asks:
-        if isinstance(ask.request, Choose) and not can.choose:
+    for request in requests:
+        if isinstance(request, Choose) and not can.choose:
             raise AkbError(f"the {party} gives no log-probabilities, and this protocol asks for them",
                            fix="Use a protocol that lets it reply in words: --protocol akb-v1")  # fmt: skip
-        if not isinstance(ask.request, Choose) and not can.generate:
+        if not isinstance(request, Choose) and not can.generate:
             raise AkbError(f"the {party} cannot generate, and this protocol lets it reply in words",
                            fix="Use a protocol of log-probabilities: --protocol akb-v1-loglik")  # fmt: skip
-        if not can.audio and any(isinstance(p, Clip) for m in ask.request.messages for p in m.parts):
+        if not can.audio and any(isinstance(p, Clip) for m in request.messages for p in m.parts):
             raise AkbError(f"the {party} does not take audio, and the question has some",
                            fix="Ask without it: --listen none")  # fmt: skip
 

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 
 EXIT_OK = 0
 EXIT_ERROR = 2
+EXIT_INCOMPLETE = 3  # a run was carried out, and some of its answers are errors: the same command asks these again
 EXIT_INTERRUPTED = 130
 
 

@@ -58,6 +58,9 @@ def rescore(folder: Path, changes: Mapping[str, Any] | None = None, save: Path |
                            where=str(folder))  # fmt: skip
     task = task_of(run.manifest, dict(changes or {}))
     pairs = [(trial.id, outcome) for trial, outcome in judged(run, task)]
+    if not changes and save is not None:
+        raise AkbError("nothing is changed that would make it another run", where="--save",
+                       fix="Name another rule: --extraction, --normalise, --also.")  # fmt: skip
     if not changes:
         _write_anew(run, pairs)
         return Run.load(folder)
@@ -137,8 +140,8 @@ def _program(name: str, manifest: records.Manifest) -> AkbError:
 
 def _saved(run: Run, task: Task, pairs: list[tuple[str, Outcome]], save: Path) -> Run:
     """The run under its changed protocol, in a folder of its own."""
-    if save.exists() and any(save.iterdir()):
-        raise AkbError("the folder is not empty", where=str(save), fix="Name a new one.")
+    if save.exists() and not (save.is_dir() and not any(save.iterdir())):
+        raise AkbError("it is there already, and no empty folder", where=str(save), fix="Name a new one.")
     asking = task.asking if isinstance(task, MultipleChoice) else None
     if asking is None:
         raise AkbError("only multiple-choice runs have rules to change", where=str(run.path))

@@ -70,8 +70,10 @@ def count(lines: Iterable[Recorded]) -> dict[str, Usage]:
 
 
 def spent(lines: Iterable[Recorded]) -> float:
-    """US dollars that the answers of a run cost, as far as prices were known."""
-    return sum(line.response.cost or 0.0 for line in lines if not line.cached)
+    """US dollars that the answers of a run cost, as far as prices were known; what was set aside for those whose
+    tokens the server did not count."""
+    found = (line.response for line in lines if not line.cached)
+    return sum(response.cost or float(response.notes.get("charged", 0.0)) for response in found)
 
 
 def told(usage: Mapping[str, Usage]) -> Iterator[str]:

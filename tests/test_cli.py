@@ -270,7 +270,7 @@ def test_a_run_scored_by_another_rule_can_be_kept_beside_it(akb: Akb, cloze: Pat
     kept = good(akb("runs", "kept", "--json")).json
     assert (kept["protocol"], kept["rows"]) == ("akb-v1-cloze+normalise=none", scored["rows"])
     again = akb("score", cloze, "--normalise", "none", "--save", "kept")
-    assert (again.code, "the folder is not empty" in again.err) == (2, True)
+    assert (again.code, "no empty folder" in again.err) == (2, True)
 
 
 def test_replies_are_read_again_by_the_rule_that_is_named(akb: Akb) -> None:

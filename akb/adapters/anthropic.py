@@ -24,6 +24,7 @@ _KINDS = {
     "max_tokens": Finish.LENGTH,
     "model_context_window_exceeded": Finish.LENGTH,
     "refusal": Finish.REFUSAL,
+    "pause_turn": Finish.ERROR,  # of tools of the server's, and none are given
 }
 LEAST_BUDGET = 1024  # tokens; the API takes no smaller one
 
@@ -39,7 +40,10 @@ class Anthropic(Remote):
 
     def connect(self, sdk: Any, key: str) -> Any:
         address = self.base_url or "https://api.anthropic.com"
-        return sdk.AsyncAnthropic(api_key=key, base_url=address, timeout=self.args.timeout, max_retries=0)
+        http = sdk.DefaultAsyncHttpxClient(follow_redirects=False)  # the key is for this address alone
+        return sdk.AsyncAnthropic(
+            api_key=key, base_url=address, timeout=self.args.timeout, max_retries=0, http_client=http
+        )
 
     def thinking(self, decoding: Decoding) -> Thinking:
         """A budget counts against max_tokens, so that there must be room for the least one that the API takes."""
@@ -52,7 +56,7 @@ class Anthropic(Remote):
         by_itself = thinking.effort is None and self.reasons == "always"
         if not thinking.on or isinstance(thinking.effort, str) or by_itself:
             return None
-        return max(thinking.effort or thinking.room, LEAST_BUDGET)
+        return max(thinking.room if thinking.effort is None else thinking.effort, LEAST_BUDGET)
 
     async def send(self, client: Any, request: Request) -> Any:
         decoding = decoding_of(request)

@@ -5,7 +5,7 @@ A card file (`adapters/*.yaml`) holds the models of one family. See docs/adding-
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -30,8 +30,11 @@ class Reasoning(Strict):
     opened_by_template: bool = False
 
 
-class Prices(Strict):
-    """US dollars per million tokens, as published on a date.
+Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class OwnPrices(Strict):
+    """US dollars per million tokens, as a user knows them.
 
     Attributes:
         input, output: of the prompt and of the reply, reasoning included.
@@ -39,12 +42,19 @@ class Prices(Strict):
         audio_input: of audio in the prompt; null: as `input`.
     """
 
-    input: float = Field(ge=0)
-    output: float = Field(ge=0)
-    cached_input: float | None = Field(default=None, ge=0)
-    audio_input: float | None = Field(default=None, ge=0)
+    input: Dollars
+    output: Dollars
+    cached_input: Dollars | None = None
+    audio_input: Dollars | None = None
+    as_of: str = ""
+    source: str = ""
+
+
+class Prices(OwnPrices):
+    """As a vendor publishes them on a date."""
+
     as_of: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
-    source: str
+    source: str = Field()
 
 
 class Card(Strict):

@@ -83,6 +83,8 @@ def fault(error: Exception, model: str, timeout: float, after: float | None, red
         return Fault.rate_limit(f"the server is overloaded {told}", after)
     if status in (408, 409, 425) or (status or 0) >= 500:
         return Fault("transient", f"the server failed {told}", after)
+    if status is not None and 300 <= status < 400:
+        return Fault.fatal(f"the server sends to another address, and the key is for this one alone {told}")
     if status is None or status < 400:
         return Fault.transient(said) if _passing(error) else Fault.fatal(f"{type(error).__name__}: {said}")
     if status == 401 or _wrong_key(error):  # what a server says about a wrong key may hold parts of it

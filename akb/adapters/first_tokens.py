@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from akb.types import Score
 
 _UNLIKELY = -9000.0  # an API that does not say how unlikely a token is writes -9999
+_FORMS = 4  # tokens that are one spelling: bare, after a space, after either mark for a space
 _LEAST_REST = 1e-5  # shown probabilities are rounded: what they leave for the others is known no better
 
 
@@ -18,9 +19,9 @@ def first_token_scores(
 
     A token counts for the spelling that it is, letter by letter, or else for the first spelling that it is but for
     space around it; for one spelling of an option and no more. The probabilities of several tokens that count for one
-    spelling are added. A spelling without a token gets an upper bound: it begins either with a token that was not
-    shown, which has at most what the least probable one shown has and at most what all shown leave over, or with one
-    that was shown and is a part of it, such as a bracket.
+    spelling are added. A spelling without a token gets an upper bound: it begins either with tokens that were not
+    shown, of which each has at most what the least probable one shown has and all together at most what the shown
+    leave over, or with such that were shown and are a part of it, such as a bracket.
 
     Args:
         continuations: for each option the spellings of its label.
@@ -28,7 +29,8 @@ def first_token_scores(
     """
     seen = [(token, min(value, 0.0)) for token, value in shown if _UNLIKELY < value < math.inf]
     left = 1.0 - sum(math.exp(value) for _, value in seen)
-    rest = min([math.log(max(left, _LEAST_REST)), *(value for _, value in seen)]) if seen else 0.0
+    least = min((value for _, value in seen), default=0.0)
+    rest = min(math.log(max(left, _LEAST_REST)), least + math.log(_FORMS))
     return tuple(_group(spellings, seen, rest) for spellings in continuations)
 
 
@@ -39,10 +41,14 @@ def _group(spellings: Sequence[str], seen: Sequence[tuple[str, float]], rest: fl
         spaced = [place for place, text in enumerate(spellings) if text.strip() == _bare(token)]
         for place in (exact or spaced)[:1]:
             found[place].append(value)
+
+    def begun(text: str) -> list[float]:
+        return [value for token, value in seen if _begins(token, text)]
+
     return tuple(
         Score(min(_added(values), 0.0), 1, len(text.strip()))
         if values
-        else Score(max([rest, *(value for token, value in seen if _begins(token, text))]), 1, len(text.strip()), True)
+        else Score(min(_added([rest, *begun(text)]), 0.0), 1, len(text.strip()), True)
         for text, values in zip(spellings, found, strict=True)
     )
 

@@ -30,11 +30,16 @@ from akb.errors import AkbError
 from akb.types import Choose, Clip, Finish, Request, Response
 
 _FILTERS = ("SAFETY", "RECITATION", "LANGUAGE", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "MODEL_ARMOR", "ESCALATION")
+_FAULTS = (  # no tools are given, and no turn of the model's own but the study's
+    *("FINISH_REASON_UNSPECIFIED", "OTHER", "MALFORMED_RESPONSE", "MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL"),
+    *("TOO_MANY_TOOL_CALLS", "MISSING_THOUGHT_SIGNATURE"),
+)
 _KINDS = {
     "STOP": Finish.STOP,
     "MAX_TOKENS": Finish.LENGTH,
     "CONTINUATION": Finish.LENGTH,
     **dict.fromkeys(_FILTERS, Finish.REFUSAL),
+    **dict.fromkeys(_FAULTS, Finish.ERROR),
 }
 LARGEST = 20 * 2**20  # bytes of a request, audio in base64
 
@@ -59,6 +64,8 @@ class Google(Remote):
             "api_version": "v1beta",
             "timeout": int(self.args.timeout * 1000),
             "retry_options": {"attempts": 1},
+            "client_args": {"follow_redirects": False},  # the key is for this address alone
+            "async_client_args": {"follow_redirects": False, "allow_redirects": False},  # httpx's word, aiohttp's
         }
         return sdk.Client(api_key=key, vertexai=False, http_options=options)
 
@@ -128,8 +135,6 @@ class Google(Remote):
         if not answer.candidates:
             return Reading(_blocked(answer, counted), cached, audio)
         candidate = answer.candidates[0]
-        if candidate.content is None and candidate.finish_reason is None:  # the SDK makes one of anything
-            raise UnreadableError("the server's answer is empty, without a reason why")
         parts = (candidate.content.parts if candidate.content else None) or []
         if _word(candidate.finish_reason) == "PUP_LIMITED_DISABLED":  # no question will fare better
             raise AkbError("Google has limited or disabled the account of this key", where=self.where)
@@ -183,4 +188,4 @@ def build(card: Card, args: Mapping[str, Any]) -> Google:
     Raises:
         AkbError: an unknown or wrong setting.
     """
-    return Google(card, read_args(card, args))
+    return Google(card, read_args(card, args, least=-1))  # -1: as the model sees fit

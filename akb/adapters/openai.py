@@ -31,7 +31,13 @@ from akb.adapters.rendering import split_reasoning
 from akb.errors import AkbError
 from akb.types import Choose, Clip, Finish, Message, Request, Response
 
-_KINDS = {"stop": Finish.STOP, "length": Finish.LENGTH, "content_filter": Finish.REFUSAL}
+_FAULTS = ("error", "abort", "insufficient_system_resource")  # of OpenRouter, vLLM, DeepSeek
+_KINDS = {
+    "stop": Finish.STOP,
+    "length": Finish.LENGTH,
+    "content_filter": Finish.REFUSAL,
+    **dict.fromkeys(_FAULTS, Finish.ERROR),
+}
 _REFUSALS = {  # error codes: a filter took the prompt
     "content_filter",
     "content_policy_violation",
@@ -67,7 +73,10 @@ class OpenAI(Remote):
 
     def connect(self, sdk: Any, key: str) -> Any:
         address = self.base_url or "https://api.openai.com/v1"
-        return sdk.AsyncOpenAI(api_key=key, base_url=address, timeout=self.args.timeout, max_retries=0)
+        http = sdk.DefaultAsyncHttpxClient(follow_redirects=False)  # the key is for this address alone
+        return sdk.AsyncOpenAI(
+            api_key=key, base_url=address, timeout=self.args.timeout, max_retries=0, http_client=http
+        )
 
     async def send(self, client: Any, request: Request) -> Any:
         decoding = decoding_of(request)

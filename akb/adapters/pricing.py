@@ -1,11 +1,13 @@
 """What requests take and cost: an estimate before they are asked, the price of an answer afterwards.
 
 Before, only the texts are known, not the model's tokenizer; so a number of tokens is told as "about", and a cost as
-"at most": by the densest text that tokenizers make of common languages, and a reply that uses its whole room.
+"at most": by the densest text that tokenizers make of common languages, a reply that uses its whole room, and for
+audio that is compressed at least 6 kbit/s (silence may have less).
 """
 
 from __future__ import annotations
 
+import wave
 from pathlib import Path
 from typing import Protocol
 
@@ -13,7 +15,7 @@ from akb.types import Choose, Clip, Estimate, Request, Response
 
 MILLION = 1_000_000
 CLIP_TOKENS = 32  # of a second of audio: the most that a vendor makes of it
-CLIP_BYTES, LEAST_CLIP_BYTES = 16_000, 1_500  # of a second of audio: about (128 kbit/s), and at least (12 kbit/s)
+CLIP_BYTES, LEAST_CLIP_BYTES = 16_000, 750  # of a second of compressed audio: about (128 kbit/s), and at least (6)
 
 
 class Prices(Protocol):
@@ -39,11 +41,13 @@ def estimate(request: Request, prices: Prices | None = None, room: int = 0) -> E
     if isinstance(request, Choose):
         texts.append(request.reply_start)
     clips = [part for message in request.messages for part in message.parts if isinstance(part, Clip)]
-    turns, audio = len(request.messages), sum(_bytes(clip) for clip in clips) * CLIP_TOKENS
-    about = sum(map(_about, texts)) + 4 * turns + audio / CLIP_BYTES
+    turns, lengths = len(request.messages), [_seconds(clip) for clip in clips]
+    about = sum(map(_about, texts)) + 4 * turns + CLIP_TOKENS * sum(about for about, _ in lengths)
     most = sum(map(_most, texts)) + 16 * turns
     reply = 1 if isinstance(request, Choose) else request.decoding.max_tokens + room
-    dear = None if prices is None else _dollars(prices, most, reply, audio=audio / LEAST_CLIP_BYTES)
+    dear = (
+        None if prices is None else _dollars(prices, most, reply, audio=CLIP_TOKENS * sum(most for _, most in lengths))
+    )
     return Estimate(round(about), reply, dear)
 
 
@@ -81,8 +85,14 @@ def _most(text: str) -> float:
     return letters * 0.5 + (len(text.encode("utf-8", "replace")) - letters)
 
 
-def _bytes(clip: Clip) -> int:
+def _seconds(clip: Clip) -> tuple[float, float]:
+    """How long a clip is, about and at most: of plain sound by its header, of another kind by its size."""
     try:
-        return Path(clip.path).stat().st_size
+        size = Path(clip.path).stat().st_size
+        with wave.open(clip.path) as sound:
+            seconds = size / (sound.getframerate() * sound.getnchannels() * sound.getsampwidth())
+        return seconds, seconds
     except OSError:
-        return 0
+        return 0.0, 0.0
+    except (wave.Error, EOFError, ZeroDivisionError):
+        return size / CLIP_BYTES, size / LEAST_CLIP_BYTES

@@ -13,8 +13,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib
-import json
-import logging
 import math
 import os
 import re
@@ -24,17 +22,18 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
-from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import anyio
 from anyio.lowlevel import RunVar
 from pydantic import Field
 
 from akb.adapters import pricing
-from akb.adapters.cards import Card
+from akb.adapters.cards import Card, OwnPrices
 from akb.adapters.clips import read_clip
 from akb.adapters.faults import CallError, UnreadableError, ends_the_run, fault, retry_after, sound_text, stumbled
 from akb.adapters.first_tokens import first_token_scores
+from akb.adapters.secrets import Secret
 from akb.errors import AkbError, missing_extra
 from akb.strict import Strict, parse
 from akb.types import Capabilities, Choose, Clip, Decoding, Estimate, Fault, Finish, Request, Response
@@ -42,22 +41,7 @@ from akb.types import Capabilities, Choose, Clip, Decoding, Estimate, Fault, Fin
 Effort = str | int
 
 LONGEST_LABEL = 3  # characters; a label of no more is nearly always one token
-
-_LOGGERS = (  # those that tell a reply's headers, errors or addresses
-    *(f"httpcore{n}.{part}" for n in ("", "2") for part in ("connection", "http11", "http2", "proxy", "socks")),
-    *("httpx", "httpx2", "openai._base_client", "anthropic._base_client", "google_genai._api_client"),
-)
-
-
-class OwnPrices(Strict):
-    """US dollars per million tokens, as the user knows them. Fields as in `cards.Prices`."""
-
-    input: float = Field(ge=0)
-    output: float = Field(ge=0)
-    cached_input: float | None = Field(default=None, ge=0)
-    audio_input: float | None = Field(default=None, ge=0)
-    as_of: str = ""
-    source: str = ""
+_SHOWN = ("text", "reasoning", "served_model", "error", "notes")  # fields of a response that a server words
 
 
 class Args(Strict):
@@ -72,7 +56,8 @@ class Args(Strict):
         reasoning: overrules the card: whether the model reasons "never", by "switch" or "always".
         effort: how hard the model reasons when it does: a word ("low") or a number of tokens, as the API has it.
         least_effort: the effort nearest to none, for models that reason even where the protocol says "off".
-        room: tokens granted for reasoning on top of the answer's, where the protocol sets no budget.
+        room: tokens granted for reasoning on top of the answer's, where the protocol sets no budget; an effort in
+            tokens that is larger takes its place.
         sampling: send temperature, top_p and seed; null: unless the API refuses them of a model that reasons.
         prices: US dollars per million tokens, instead of the card's: {input: 1, output: 2}.
         top_logprobs: how many of the most probable first tokens are asked for where log-probabilities are; 0 for none.
@@ -96,8 +81,11 @@ class Args(Strict):
     audio: bool | None = None
 
 
-def read_args(card: Card, args: Mapping[str, Any]) -> Args:
+def read_args(card: Card, args: Mapping[str, Any], least: int = 0) -> Args:
     """The settings for a card.
+
+    Args:
+        least: the least number that the API takes for an effort.
 
     Raises:
         AkbError: one is unknown or wrong, or holds a secret, which the run's record would keep.
@@ -115,6 +103,10 @@ def read_args(card: Card, args: Mapping[str, Any]) -> Args:
     if (read.effort or read.least_effort) and (read.reasoning or card.reasoning.can) == "never":
         raise AkbError("effort: the model is said never to reason", where=where,
                        fix="If it does, say so: --set model.reasoning=always (or switch)")  # fmt: skip
+    for field in ("effort", "least_effort"):
+        if isinstance(effort := getattr(read, field), int) and effort < least:
+            raise AkbError(f"{field}: a word, or a number of tokens from {least} on is wanted (found {effort})",
+                           where=where)  # fmt: skip
     return read
 
 
@@ -134,7 +126,7 @@ class Thinking:
     Attributes:
         on: it will reason, wanted or not.
         effort: how hard; None for the model's own choice.
-        room: tokens granted for it on top of those of the answer.
+        room: tokens granted for it on top of those of the answer; never less than an effort in tokens.
     """
 
     on: bool
@@ -201,8 +193,7 @@ class Remote(ABC):
         self.base_url = args.base_url or os.environ.get(self.URL) or None
         if self.base_url is not None:
             _address(self.base_url, f"{self.where}, base_url or {self.URL}")
-        self._secret = ""
-        self._hush = _Hush(self)
+        self.secret = Secret(self.where, args.key_file, (args.key_env,) if args.key_env else self.KEYS)
         self._held: RunVar[tuple[Any, AsyncGenerator[None, None]]] = RunVar(f"client of {self.where}")
 
     @property
@@ -237,9 +228,7 @@ class Remote(ABC):
 
     def close(self) -> None:
         """Forget the key. Connections were closed with the event loops that made them."""
-        for logger in _LOGGERS:
-            logging.getLogger(logger).removeFilter(self._hush)
-        self._secret = ""
+        self.secret.forget()
 
     # -- what each API does in its own way --
 
@@ -287,7 +276,8 @@ class Remote(ABC):
             got = self._failed(stumbled(error), request)
         if isinstance(got, Exception):  # raised here, it has no context: what the SDK raised may hold the key
             raise got
-        return self._without_key(replace(got, seconds=time.perf_counter() - started))
+        shown = {name: self.secret.clean(getattr(got, name)) for name in _SHOWN}
+        return replace(got, **shown, seconds=time.perf_counter() - started)
 
     def _check(self, request: Request) -> None:
         """Raises if the request cannot be put to this API."""
@@ -352,13 +342,11 @@ class Remote(ABC):
         off = decoding.thinking in ("off", 0)
         if self.reasons == "never" or (off and self.reasons == "switch"):
             return Thinking(on=False)
-        if off:
-            effort = self.args.least_effort if self.args.effort is None else self.args.effort
-            return Thinking(True, effort, self.args.room)
-        if isinstance(decoding.thinking, int):
-            effort = decoding.thinking if self.args.effort is None else self.args.effort
-            return Thinking(True, effort, decoding.thinking)
-        return Thinking(True, self.args.effort, self.args.room)
+        budget = decoding.thinking if isinstance(decoding.thinking, int) and not off else None
+        effort, room = self.args.effort, self.args.room if budget is None else budget
+        if effort is None:
+            effort = self.args.least_effort if off else budget
+        return Thinking(True, effort, max(room, effort) if isinstance(effort, int) else room)
 
     def sampling(self, decoding: Decoding, thinking: Thinking) -> dict[str, Any]:
         """Temperature, top_p and seed as far as they are to be sent. Each draw has a seed of its own."""
@@ -384,9 +372,7 @@ class Remote(ABC):
         do not outlive theirs; an asynchronous generator is what a loop finishes before it ends, so one closes them."""
         held = self._held.get(None)
         if held is None:
-            client = self.connect(self._sdk(), self._key())
-            for logger in _LOGGERS:
-                logging.getLogger(logger).addFilter(self._hush)
+            client = self.connect(self._sdk(), self.secret.read())
             held = (client, self._until_the_loop_ends(client))
             self._held.set(held)
             await anext(held[1])
@@ -404,62 +390,10 @@ class Remote(ABC):
         except ImportError:
             raise missing_extra(self.PACKAGE, self.NAME, needed_for=self.where) from None
 
-    def _key(self) -> str:
-        names = (self.args.key_env,) if self.args.key_env else self.KEYS
-        if self.args.key_file is not None:
-            try:
-                key, source = self.args.key_file.expanduser().read_text("utf-8").strip(), "the file of key_file"
-            except (OSError, UnicodeDecodeError) as error:
-                told = getattr(error, "strerror", None) or "it is not text"
-                raise AkbError(f"the file of key_file cannot be read: {told}", where=self.where) from None
-        else:
-            source = next((name for name in names if os.environ.get(name, "").strip()), names[0])
-            key = os.environ.get(source, "").strip()
-        if not key:
-            raise AkbError(f"there is no key: {source} is not set or empty", where=self.where,
-                           fix="Set it, or name another by key_env or key_file: --set model.key_env=NAME")  # fmt: skip
-        if not re.fullmatch(r"[!-~]+", key):  # as a header it would be refused, in an error that shows it
-            raise AkbError(f"what {source} holds is no key: it has spaces or letters beyond ASCII", where=self.where)
-        self._secret = key
-        return key
-
     def classify(self, error: Exception) -> Fault:
         if isinstance(error, CallError):
             return error.fault
-        return fault(error, self.card.model, self.args.timeout, self.retry_after(error), self.redacted)
-
-    # -- the key --
-
-    def redacted(self, text: str) -> str:
-        """A text without the key, in whatever spelling a server sends it back."""
-        key = self._secret
-        if len(key) >= 8:  # a shorter one is the "none" of a local server
-            for spelled in {key, repr(key)[1:-1], json.dumps(key)[1:-1], quote(key), quote(key, safe="")}:
-                text = text.replace(spelled, "[key]")
-        return text
-
-    def _without_key(self, got: Response) -> Response:
-        def clean(value: Any) -> Any:
-            if isinstance(value, str):
-                return self.redacted(value)
-            return {self.redacted(k): clean(v) for k, v in value.items()} if isinstance(value, dict) else value
-
-        names = ("text", "reasoning", "served_model", "error", "notes")
-        return replace(got, **{name: clean(getattr(got, name)) for name in names})
-
-
-class _Hush(logging.Filter):
-    """Keeps the key out of the logs of the SDKs and of what is below them: at DEBUG these tell a reply's headers."""
-
-    def __init__(self, model: Remote) -> None:
-        super().__init__()
-        self.model = model
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else ""
-        record.msg, record.args = self.model.redacted(f"{record.getMessage()} {kind}".rstrip()), ()
-        record.exc_info = record.exc_text = None
-        return True
+        return fault(error, self.card.model, self.args.timeout, self.retry_after(error), self.secret.redacted)
 
 
 def response(
@@ -468,13 +402,19 @@ def response(
     """A response, once an API's answer is taken apart.
 
     Args:
-        reason: why the reply ended, in the API's word; what is neither in `kinds` nor refused counts as a stop, and
-            any but a plain stop is noted.
+        reason: why the reply ended, in the API's word; after a text one that is not in `kinds`, or none, counts as a
+            stop, and any but a plain stop is noted.
         thought: the model reasoned, so that a reply cut before any text was cut in its reasoning.
-        kinds: what the API's words mean.
+        kinds: what the API's words mean; `Finish.ERROR` for a failure of the server.
+
+    Raises:
+        UnreadableError: the server failed, or there is neither a text nor a known reason why. As an answer it would
+            count against the model.
     """
     word = "none given" if reason is None else str(getattr(reason, "value", reason))
-    finish = kinds.get(word, Finish.STOP)
+    finish = kinds.get(word, Finish.STOP if text.strip() else Finish.ERROR)
+    if finish == Finish.ERROR:
+        raise UnreadableError(f"the server's reply broke off (finish_reason: {word})")
     if finish == Finish.LENGTH and thought and not text.strip():
         finish = Finish.THINKING
     notes = {} if kinds.get(word) == Finish.STOP else {"finish_reason": sound_text(word)}

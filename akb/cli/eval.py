@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,13 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from akb.cli import options
-from akb.errors import AkbError, unknown
+from akb.errors import EXIT_INCOMPLETE, AkbError, unknown
 
 if TYPE_CHECKING:
     from akb.calling import Budget
     from akb.evaluation import Plan, RunConfig
     from akb.registry import Registry
     from akb.run import Run
+
+
+PAID = frozenset({"openai", "anthropic", "google"})  # adapters whose answers cost money
 
 
 def eval_(
@@ -79,6 +83,8 @@ def eval_(
     budget = _budget(max_cost)
     runs = list(_carry_out(configs, found, out, budget, cache=not no_cache, fresh=fresh, quiet=json))
     _print(runs, json)
+    if any(run.manifest.status == "incomplete" for run in runs):
+        raise typer.Exit(EXIT_INCOMPLETE)
 
 
 def _given(**values: Any) -> dict[str, Any]:
@@ -196,14 +202,17 @@ def _dry_run(configs: list[RunConfig], registry: Registry, json: bool) -> None:
         report.show("\n".join(f"{name}: {value}" for name, value in run.items() if name != "first" and value))
         report.show(f"the first question, as plain text:\n\n{run['first']}\n")
     costs = [run["cost at most, $"] for run in found if run["cost at most, $"] is not None]
-    if len(costs) > 1:
-        report.show(f"cost of all at most: ${sum(costs):.2f}")
+    unknown = [run["model"] for run in found if run["cost at most, $"] is None and run["adapter"] in PAID]
+    if len(costs) > 1 or (costs and unknown):
+        without = f", without {', '.join(unknown)}, whose price is not known" if unknown else ""
+        report.show(f"cost of all at most: ${math.ceil(100 * sum(costs)) / 100:.2f}{without}")
 
 
 def _foretold(plan: Plan, registry: Registry) -> dict[str, Any]:
     """A plan's requests, tokens and cost; of a task that asks again after the first responses, those of the first."""
     from akb.adapters.pricing import estimate
     from akb.adapters.rendering import plain
+    from akb.engine import check_capabilities
     from akb.types import Priced
 
     questions = requests = prompt = reply = 0
@@ -212,8 +221,10 @@ def _foretold(plan: Plan, registry: Registry) -> dict[str, Any]:
     for trial in plan.trials():
         questions += 1
         for request in plan.task.requests(trial, ()):
-            first = first or request
             adapter = plan.parties.get(request.to)
+            if first is None and adapter is not None:
+                check_capabilities(request.to, adapter, [request])
+            first = first or request
             told = adapter.estimate(request) if isinstance(adapter, Priced) else estimate(request)
             requests, prompt, reply = requests + 1, prompt + told.prompt_tokens, reply + told.reply_tokens
             cost = None if cost is None or told.cost is None else cost + told.cost
