@@ -21,7 +21,7 @@ import akb
 from akb.calling import FIRST_LIMIT, Budget, Calls, Retry
 from akb.engine import Engine
 from akb.errors import AkbError
-from akb.records import Recorded
+from akb.records import Recorded, read_responses
 from akb.run import Run
 from akb.tasks.asking import Asking
 from akb.tasks.multiple_choice import MultipleChoice
@@ -563,6 +563,39 @@ def test_a_run_that_is_taken_up_counts_what_it_has_cost_before(tmp_path: Path) -
     assert run.manifest.status == "finished"
     assert set(toy.asked.values()) == {1}
     assert run.manifest.usage[MODEL].cost == 40 / 64
+
+
+def test_what_was_charged_for_answers_without_a_count_is_remembered(tmp_path: Path) -> None:
+    """Else the same command, given again and again, would spend without end."""
+    for _ in range(4):
+        toy = PricedToy()
+        toy.cost = None
+        with pytest.raises(AkbError, match="the cost limit is reached"):
+            evaluate(toy, tmp_path / "run", max_cost=4.5 / 16)
+        asked = sum(toy.asked.values())
+        assert asked in (0, 4)
+    assert asked == 0
+    assert len(list(read_responses(tmp_path / "run"))) == 4
+
+
+@pytest.mark.parametrize("most", [math.nan, -1.0, "x", None])
+def test_a_limit_that_is_no_amount_of_money_is_refused(most: Any) -> None:
+    with pytest.raises(AkbError, match="a number of US dollars is wanted"):
+        Budget(most)
+
+
+def test_an_error_that_ends_the_run_does_not_throw_away_what_is_under_way(tmp_path: Path) -> None:
+    class Clipped(Toy):
+        async def ask_one(self, request: Request) -> Response:
+            if request.messages[-1].text.startswith("n3 "):
+                await anyio.sleep(0.005)
+                raise AkbError("the clip has changed")
+            return await super().ask_one(request)
+
+    toy = Clipped(pause=0.05)
+    with pytest.raises(AkbError, match="the clip has changed"):
+        evaluate(toy, tmp_path / "run")
+    assert len(list(read_responses(tmp_path / "run"))) == sum(toy.asked.values()) == 7
 
 
 def test_several_runs_share_what_may_be_spent() -> None:
