@@ -67,17 +67,20 @@ def _whole(reply: Marked) -> Found | None:
     None for any other. A letter alone is a label before it is a note: that is what prompts ask for."""
     if (begun := _begun(reply)) is not None:
         return begun
-    named = reply.of(reply.text)
-    again = len(named) > 1 and len(re.findall(r"[^\W\d_]", re.sub(lex.M, "", reply.text))) < 12
-    if lex.alone(reply.text) is None and not again:
+    alone = lex.alone(reply.text)
+    numbers = reply.numbers(alone or reply.text)
+    behind_list = [reply.mentions[n] for n in numbers if n not in reply.listed] if len(reply.listed) > 1 else []
+    named = behind_list or [reply.mentions[n] for n in numbers]
+    again = len(numbers) > 1 and len(re.findall(r"[^\W\d_]", re.sub(lex.M, "", reply.text))) < 12
+    if alone is None and not again:
         return None
     if any(m.kind == "clash" for m in named):
         return Found(None, CLASH)
     meant = {m.note[0] if m.note else m.places for m in named}
     if len(meant) > 1:
-        bare = lex.alone(reply.text) or re.fullmatch(rf"(?:{lex.M}[\s.,;:/&()\[\]-]*)+", reply.text)
+        bare = alone or re.fullmatch(rf"(?:{lex.M}[\s.,;:/&()\[\]-]*)+", reply.text)
         return Found(None, SEVERAL) if bare else None
-    return None if lex.NOT_BEFORE.search(reply.text) else _only(reply, meant.pop())
+    return None if lex.NOT_BEFORE.search(alone or reply.text) else _only(reply, meant.pop())
 
 
 def _begun(reply: Marked) -> Found | None:

@@ -97,6 +97,9 @@ _ONLY = re.compile(
     rf"项))?[\s.!\"')\]|*;,]*",
     re.IGNORECASE,
 )
+_BUT_NOT = re.compile(
+    rf",?\s+(?:and\s+|but\s+)?(?:not|rather than|instead of)\s+(?:the\s+|an?\s+)?{G}[\s.!\"')\]]*\Z", re.IGNORECASE
+)
 _PUNCTUATION = " \t\n\"'([|→=>:—–*•.,!✓✅-"
 
 
@@ -105,7 +108,7 @@ def alone(text: str) -> str | None:
     rest = text.lstrip(_PUNCTUATION)
     while lead := _LEAD.match(rest):
         rest = rest[lead.end() :].lstrip(_PUNCTUATION)
-    only = _ONLY.fullmatch(rest)
+    only = _ONLY.fullmatch(_BUT_NOT.sub("", rest))
     return only["named"] if only else None
 
 
@@ -211,7 +214,7 @@ LEFT_OVER = re.compile(
     re.IGNORECASE,
 )
 RIGHT = re.compile(
-    r"[✓✔✅☑○]|^[\s:|—–=>.,(\[\"'-]*yes\b|(?<!not )(?<!n't )\b(?:correct(?! answers)|right(?! (?:after|before|"
+    r"[✓✔✅☑○]|^[\s:|—–=>.,()\[\]\"'-]*yes\b|(?<!not )(?<!n't )\b(?:correct(?! answers)|right(?! (?:after|before|"
     r"hand|channel|ear|side|now))|true|richtig|vrai|juste|giust[ao]|"
     r"verdadero|corret[ao]|correct[ao]|верно|правильно|best (?:fit|match|answer|choice|option))\b|(?<!不)正确|"
     r"正確|正解|맞",
@@ -220,7 +223,7 @@ RIGHT = re.compile(
 WRONG = re.compile(
     r"[✗✘❌×☒]|\b(?:incorrect|wrong|false|not (?:correct|right|true|it)|falsch|faux|incorrect[ao]|incorret[ao]|"
     r"sbagliat[ao]|неверно|"
-    r"unlikely|ruled out|eliminated?)\b|^[\s:|—–=>.,(\[\"'-]*(?:no|not|doesn't|does not|isn't|is not|too)\b|错|"
+    r"unlikely|ruled out|eliminated?)\b|^[\s:|—–=>.,()\[\]\"'-]*(?:no|not|doesn't|does not|isn't|is not|too)\b|错|"
     r"錯|不正确|틀",
     re.IGNORECASE,
 )

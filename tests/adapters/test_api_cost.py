@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import wave
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ import pytest
 from apis import APIS, Api, Server, ask, put
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from akb.adapters import pricing
-from akb.adapters.cards import Card
+from akb.adapters.cards import Card, Reasoning
+from akb.adapters.cards import Prices as CardPrices
 from akb.errors import AkbError
 from akb.registry import Registry
 from akb.types import Choose, Clip, Decoding, Generate, Message, Priced, Response
@@ -72,15 +75,28 @@ def test_an_estimate_is_of_the_texts_and_the_whole_room() -> None:
     assert letters.cost == pytest.approx((2 * (2 + 4 + 16) + 10) / 1e6)
 
 
-def test_audio_is_estimated_from_the_files_size(tmp_path: Path) -> None:
-    file = tmp_path / "a.wav"
+def test_audio_that_is_compressed_is_estimated_from_the_files_size(tmp_path: Path) -> None:
+    file = tmp_path / "a.mp3"
     file.write_bytes(bytes(32_000))
     messages = (Message("user", (Clip("", str(file)), "")),)
     found = pricing.estimate(Generate(messages, Decoding(max_tokens=1)), Prices())
     assert found.prompt_tokens == 2 * 32 + 4
-    assert found.cost == pytest.approx((16 * 2 + 40 * 32_000 / 1500 * 32 + 10) / 1e6)
+    assert found.cost == pytest.approx((16 * 2 + 40 * 32_000 / 750 * 32 + 10) / 1e6)
     file.unlink()
     assert pricing.estimate(Generate(messages)).prompt_tokens == 4
+
+
+@pytest.mark.parametrize(("rate", "width", "channels"), [(16_000, 2, 1), (44_100, 2, 2), (8_000, 1, 1)])
+def test_plain_sound_is_estimated_from_its_duration(tmp_path: Path, rate: int, width: int, channels: int) -> None:
+    file = tmp_path / "a"
+    with wave.open(str(file), "wb") as sound:
+        sound.setparams((channels, width, rate, 0, "NONE", ""))
+        sound.writeframes(bytes(3 * rate * width * channels))
+    found = pricing.estimate(Generate((Message("user", (Clip("", str(file)),)),), Decoding(max_tokens=1)), Prices())
+    assert found.prompt_tokens == 3 * 32 + 4
+    assert found.cost == pytest.approx((16 * 2 + 40 * 3 * 32 + 10) / 1e6, rel=0.01)
+    file.write_bytes(file.read_bytes()[:20])
+    assert pricing.estimate(Generate((Message("user", (Clip("", str(file)),)),)), Prices()).prompt_tokens == 4
 
 
 @given(st.text(max_size=200), st.integers(1, 500), st.integers(0, 500))
@@ -142,7 +158,10 @@ def test_the_users_prices_go_before_the_cards_and_need_no_date(server: Server, o
     assert by_card == pytest.approx((11 * card.prices.input + 7 * card.prices.output) / 1e6)
     own = ask(registry.adapter(card, args | {"prices": {"input": 1, "output": 2}})).cost  # type: ignore[arg-type]
     assert own == pytest.approx((11 * 1 + 7 * 2) / 1e6)
-    for wrong in ({"input": 1}, {"input": -1, "output": 2}, {"input": 1, "output": 2, "currency": "EUR"}):
+    for wrong in (
+        {"input": 1}, {"input": -1, "output": 2}, {"input": 1, "output": 2, "currency": "EUR"},
+        {"input": math.inf, "output": 2}, {"input": 1, "output": math.nan},
+    ):  # fmt: skip
         with pytest.raises(AkbError, match="prices"):
             registry.adapter(card, args | {"prices": wrong})
 
@@ -178,9 +197,47 @@ def test_an_estimate_counts_the_room_of_reasoning_as_it_will_be_asked_for(server
     assert sent == reply(5)
 
 
+@pytest.mark.parametrize("effort", [20_000, 100])
+@pytest.mark.parametrize("name", ["anthropic", "google"])
+def test_an_effort_in_tokens_leaves_the_answer_its_room(server: Server, name: str, effort: int) -> None:
+    api = APIS[name]
+    pytest.importorskip(api.module, reason=f"the SDK {api.module} is not installed")
+    server.answer = lambda asked: api.ok("A")
+    for setting, thinking in (("effort", "on"), ("effort", 50), ("least_effort", "off")):
+        adapter = api.adapter(server, "always", **{setting: effort, "room": 5000})
+        request = Generate((Message("user", ("x",)),), Decoding(10, thinking=thinking))
+        put(adapter, request)
+        body = server.asked[-1].body
+        least = max(effort, 1024) if api.name == "anthropic" else effort
+        room = max(least, 50 if thinking == 50 else 5000)
+        sent = body.get("max_tokens") or body["generationConfig"]["maxOutputTokens"]
+        assert sent == adapter.estimate(request).reply_tokens == 10 + room
+
+
+@pytest.mark.parametrize("name", APIS)
+def test_an_effort_of_fewer_tokens_than_none_is_an_error(name: str) -> None:
+    card = Card(name="m", adapter=name, model="m", reasoning=Reasoning(can="always"))
+    for effort in (-1, -2):
+        if (name, effort) == ("google", -1):  # as the model sees fit
+            Registry().adapter(card, {"effort": effort})
+            continue
+        with pytest.raises(AkbError, match=r"effort.*wanted \(found -"):
+            Registry().adapter(card, {"least_effort": effort})
+
+
 @pytest.mark.parametrize("name", APIS)
 def test_prices_of_cards_are_in_order(name: str) -> None:
     cards: list[Card] = [card for card in Registry().cards.values() if card.adapter == name]
     for prices in (card.prices for card in cards if card.prices):
         assert prices.input <= prices.output
         assert prices.cached_input is None or prices.cached_input < prices.input
+
+
+@pytest.mark.parametrize("wrong", [math.inf, math.nan, -1.0])
+@pytest.mark.parametrize("field", ["input", "output", "cached_input", "audio_input"])
+def test_prices_of_cards_are_numbers_with_a_date_and_a_source(field: str, wrong: float) -> None:
+    right = {"input": 1.0, "output": 2.0, "as_of": "2026-01-01", "source": "x"}
+    CardPrices.model_validate(right)
+    for bad in (right | {field: wrong}, {"input": 1.0, "output": 2.0}, right | {"as_of": "soon"}):
+        with pytest.raises(ValidationError):
+            CardPrices.model_validate(bad)

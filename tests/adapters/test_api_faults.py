@@ -208,16 +208,49 @@ def test_a_model_name_of_a_wrong_form_is_transient(server: Server, api: Api) -> 
     assert fault(server, api, (200, {}, changed(api, **{field: {"a": 1}}))).kind == "transient"
 
 
-@pytest.mark.parametrize("reason", [None, "eaten_by_a_grue"])
-def test_an_unknown_end_is_a_stop_with_a_note(server: Server, api: Api, reason: str | None) -> None:
-    body = api.reply("(A)", "", "")
+def ended(api: Api, text: str, reason: str | None) -> Reply:
+    body = api.reply(text, "", "")
     if api.name == "anthropic":
         body["stop_reason"] = reason
     else:
         body[part(api)][0]["finish_reason" if api.name == "openai" else "finishReason"] = reason
-    server.answer = lambda asked: (200, {}, body)
+    return 200, {}, body
+
+
+@pytest.mark.parametrize("reason", [None, "eaten_by_a_grue"])
+def test_an_unknown_end_after_a_text_is_a_stop_with_a_note(server: Server, api: Api, reason: str | None) -> None:
+    server.answer = lambda asked: ended(api, "(A)", reason)
     got = ask(api.adapter(server))
     assert (got.text, got.finish, got.notes["finish_reason"]) == ("(A)", Finish.STOP, reason or "none given")
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+@pytest.mark.parametrize("reason", [None, "eaten_by_a_grue"])
+def test_an_unknown_end_without_a_text_is_transient(server: Server, api: Api, text: str, reason: str | None) -> None:
+    found = fault(server, api, ended(api, text, reason))
+    assert (found.kind, (reason or "none given") in found.message) == ("transient", True)
+
+
+BROKEN = {
+    "openai": ["error", "abort", "insufficient_system_resource"],
+    "anthropic": ["pause_turn"],
+    "google": ["OTHER", "FINISH_REASON_UNSPECIFIED", "MALFORMED_RESPONSE", "MALFORMED_FUNCTION_CALL",
+               "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS", "MISSING_THOUGHT_SIGNATURE"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["", "The answer is (A"])
+def test_a_failure_of_the_server_is_no_answer(server: Server, api: Api, text: str) -> None:
+    for word in BROKEN[api.name]:
+        server.asked.clear()
+        found = fault(server, api, ended(api, text, word))
+        assert (found.kind, word in found.message) == ("transient", True)
+
+
+def test_a_plain_end_without_a_text_is_an_empty_reply(server: Server, api: Api) -> None:
+    server.answer = lambda asked: api.ok("")
+    got = ask(api.adapter(server))
+    assert (got.text, got.finish, "finish_reason" in got.notes) == ("", Finish.STOP, False)
 
 
 # -- an error that is told as a success ------------------------------------------------------------------------

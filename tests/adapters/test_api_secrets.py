@@ -6,13 +6,14 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from apis import KEY, Api, Asked, Handler, Reply, Server, ask, openai_reply, put
+from apis import KEY, Api, Asked, Handler, Quiet, Reply, Server, ask, failure, openai_reply, put
 
 import akb
 from akb.errors import AkbError
@@ -144,3 +145,35 @@ def test_tokens_that_tell_the_key_are_not_kept(server: Server, openai: Api) -> N
     server.answer = lambda asked: (200, {}, body)
     got = put(openai.adapter(server), Choose((Message("user", ("?",)),), (("A",), ("B",))))
     assert KEY not in repr(got)
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("aiohttp", [True, False])
+def test_the_key_follows_no_redirect(
+    server: Server, api: Api, status: int, aiohttp: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of these an SDK or what is below it would drop one header for another host, and keep another."""
+    if api.name == "google" and not aiohttp:  # where it is not installed, the SDK takes httpx
+        monkeypatch.setattr("google.genai._api_client.has_aiohttp", False)
+    elsewhere: list[str] = []
+
+    def heard(handler: Handler) -> None:
+        elsewhere.append(str(handler.headers))
+        handler.send_error(500)
+
+    other = type("Other", (Handler,), {"do_POST": heard, "do_GET": heard})  # a 302 becomes a GET
+    http = Quiet(("127.0.0.1", 0), other)
+    threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        url = f"http://127.0.0.1:{http.server_port}{api.path}"
+        server.answer = lambda asked: (status, {"Location": url}, {})
+        adapter = api.adapter(server)
+        found = adapter.classify(failure(adapter))
+    finally:
+        http.shutdown()
+        http.server_close()
+    assert elsewhere == []
+    assert len(server.asked) == 1
+    assert (found.kind, f"another address, and the key is for this one alone ({status})" in found.message) == (
+        "fatal", True
+    )  # fmt: skip
