@@ -203,8 +203,10 @@ def test_an_effort_in_tokens_leaves_the_answer_its_room(server: Server, name: st
     api = APIS[name]
     pytest.importorskip(api.module, reason=f"the SDK {api.module} is not installed")
     server.answer = lambda asked: api.ok("A")
-    for setting, thinking in (("effort", "on"), ("effort", 50), ("least_effort", "off")):
-        adapter = api.adapter(server, "always", **{setting: effort, "room": 5000})
+    cases: tuple[tuple[str, Any], ...] = (("effort", "on"), ("effort", 50), ("least_effort", "off"))
+    for setting, thinking in cases:
+        told: dict[str, Any] = {setting: effort, "room": 5000}
+        adapter = api.adapter(server, "always", **told)
         request = Generate((Message("user", ("x",)),), Decoding(10, thinking=thinking))
         put(adapter, request)
         body = server.asked[-1].body
