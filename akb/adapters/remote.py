@@ -193,7 +193,8 @@ class Remote(ABC):
         self.base_url = args.base_url or os.environ.get(self.URL) or None
         if self.base_url is not None:
             _address(self.base_url, f"{self.where}, base_url or {self.URL}")
-        self.secret = Secret(self.where, args.key_file, (args.key_env,) if args.key_env else self.KEYS)
+        names, needed = (args.key_env,) if args.key_env else self.KEYS, args.base_url is None or bool(args.key_env)
+        self.secret = Secret(self.where, args.key_file, names, needed=needed)
         self._held: RunVar[tuple[Any, AsyncGenerator[None, None]]] = RunVar(f"client of {self.where}")
 
     @property

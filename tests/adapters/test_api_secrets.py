@@ -16,6 +16,9 @@ import pytest
 from apis import KEY, Api, Asked, Handler, Quiet, Reply, Server, ask, failure, openai_reply, put
 
 import akb
+from akb.adapters.cards import Card
+from akb.adapters.openai import OpenAI
+from akb.adapters.remote import Args
 from akb.errors import AkbError
 from akb.types import Choose, Message
 
@@ -177,3 +180,13 @@ def test_the_key_follows_no_redirect(
     assert (found.kind, f"another address, and the key is for this one alone ({status})" in found.message) == (
         "fatal", True
     )  # fmt: skip
+
+
+def test_a_server_of_ones_own_needs_no_key(server: Server, openai: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    server.answer = lambda asked: openai.ok("A")
+    adapter = OpenAI(Card(name="m", adapter="openai", model="m"), Args(base_url=f"{server.url}/v1"))
+    assert ask(adapter).text == "A"
+    named = OpenAI(Card(name="m", adapter="openai", model="m"), Args(base_url=f"{server.url}/v1", key_env="NO_SUCH"))
+    with pytest.raises(AkbError, match="there is no key: NO_SUCH"):
+        ask(named)
