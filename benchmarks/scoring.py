@@ -144,6 +144,12 @@ def ran(command: Sequence[str], folder: Path) -> tuple[float, float]:
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
+def command_line(theirs: tuple[float, float], ours: tuple[float, float]) -> str:
+    """A round, as text, with the machine's load: two threads that share a core with others wait for each other."""
+    sides = (f"{name} {wall:.1f} s, {cpu:.1f} s CPU" for name, (wall, cpu) in (("lm-eval", theirs), ("akb", ours)))
+    return f"{'; '.join(sides)}; load {os.getloadavg()[0]:.1f}"
+
+
 def whole_command(folder: Path, given: argparse.Namespace) -> dict[str, float]:
     """`akb eval`, with its record, beside `lm_eval` on the exported task: letters, bf16, two threads."""
     batch = Scoring(folder, given).best_batch(Spec(folder, "letters-0", "bfloat16", given.questions))
@@ -167,6 +173,7 @@ def whole_command(folder: Path, given: argparse.Namespace) -> dict[str, float]:
             "--out", str(folder / f"akb-{number}"),
         ], folder)  # fmt: skip
         rounds.append((theirs, ours))
+        print(command_line(theirs, ours), file=sys.stderr, flush=True)
     return {
         "batch": batch,
         "lm_eval_wall": median(a[0] for a, _ in rounds), "akb_wall": median(b[0] for _, b in rounds),
