@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from akb.errors import unknown
 from akb.reading.decide import decide
 from akb.reading.lexicon import DECLINES, REFUSAL
+from akb.reading.mentions import place_of
 from akb.reading.text import own_turn, readable, without_reasoning
 from akb.types import Option, Status
 
@@ -32,17 +33,13 @@ _LABEL_ALONE = re.compile(r"\s*[(\[*`\"']*([A-Za-z])[)\]*`\"']*[.:]?[*`]*\s*")
 Rule = Callable[[str, Sequence[Option]], Reading]
 
 
-def _place_of(letter: str, options: Sequence[Option]) -> int | None:
-    return next((place for place, o in enumerate(options) if o.label == letter.upper()), None)
-
-
 def _strict_letter(reply: str, options: Sequence[Option]) -> Reading:
     """The reply must be one label and nothing else but brackets and a full stop."""
     text = reply.strip()
     if not text:
         return Reading(None, Status.EMPTY, "the reply is empty")
     match = re.fullmatch(r"\(?([A-Z])\)?\.?", text)
-    place = _place_of(match[1], options) if match else None
+    place = place_of(match[1], options) if match else None
     if place is None:
         return Reading(None, Status.WRONG_FORMAT, "the reply is not a single label")
     return Reading(place)
@@ -51,7 +48,7 @@ def _strict_letter(reply: str, options: Sequence[Option]) -> Reading:
 def _akb_1(reply: str, options: Sequence[Option]) -> Reading:
     """The option that a careful reader would say the reply means (`akb.reading`); no guesses."""
     alone = _LABEL_ALONE.fullmatch(reply)
-    if alone is not None and (place := _place_of(alone[1], options)) is not None:  # what most replies are
+    if alone is not None and (place := place_of(alone[1], options)) is not None:  # what most replies are
         return Reading(place)
     answer = without_reasoning(reply)
     if answer is None:
