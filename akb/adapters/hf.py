@@ -27,11 +27,10 @@ from akb.strict import Strict, parse
 from akb.types import Capabilities, Choose, Generate, Preview, Request, Response
 
 if TYPE_CHECKING:
-    from akb.adapters.batching import Budget, Cost
+    from akb.adapters.batching import Need
     from akb.adapters.scoring import Scorer
 
 VERSION = "hf/1"
-_LOGITS = 1 << 25  # values; the most logits that are computed at once
 
 
 class Args(Strict):
@@ -176,28 +175,26 @@ class HF:
         for request in scored:
             prompts.setdefault(_turns(request), []).append(self._encoded[id(request)].prompt)
         self._shared = {turns: trees.common(group) for turns, group in prompts.items()}
-        costs = [self._cost(request) for request in requests]
-        return batching.plan(costs, [_kind(r) for r in requests], self._budget())
+        return batching.plan([self._need(request) for request in requests])
 
     def _encode(self, requests: Sequence[Choose]) -> None:
         """Tokenise requests, all at once; what is asked next is found without doing it again."""
         self._encoded = dict(zip(map(id, requests), self.renderer.encode_all(requests), strict=True))
         self._held = tuple(requests)  # an id means a request as long as that lives
 
-    def _cost(self, request: Request) -> Cost:
-        """What a request takes of a batch; an error if the model cannot take it."""
-        from akb.adapters.batching import Cost
+    def _need(self, request: Request) -> Need:
+        """What a request needs of a batch; an error if the model cannot take it."""
+        from akb.adapters.batching import Need
         from akb.adapters.generation import room
         from akb.adapters.trees import grow
 
         if isinstance(request, Generate):
             longest = len(self.renderer.ids(self.renderer.text(request))) + room(request.decoding, self.renderer)
-            cost = Cost(longest)
+            tokens = longest
         else:
             encoded, shared = self._encoded[id(request)], self._shared[_turns(request)]
             longest = len(encoded.prompt) + max(len(ids) for group in encoded.continuations for ids in group) - 1
-            tree = grow(encoded, shared)
-            cost = Cost(len(tree.ids) + shared // 4, 1, tree.scored)
+            tokens = len(grow(encoded, shared).ids) + shared // 16
         if self.context is not None and longest > self.context:
             raise AkbError(
                 f"a question takes {longest} tokens with its reply, the model takes {self.context}",
@@ -205,13 +202,11 @@ class HF:
                 fix="Ask with fewer shots or a smaller max_tokens; the question begins: "
                 f"{request.messages[-1].text[:80]!r}",
             )
-        return cost
+        return Need(_kind(request), tokens, self._batch_tokens)
 
-    def _budget(self) -> Budget:
-        from akb.adapters.batching import Budget
-
-        tokens = self.args.batch_tokens or (4096 if self.devices[0] == "cpu" else 16384)
-        return Budget(tokens, max(64, _LOGITS // max(len(self.renderer.tokenizer), 1)))
+    @cached_property
+    def _batch_tokens(self) -> int:
+        return self.args.batch_tokens or (1024 if self.devices[0] == "cpu" else 16384)
 
     # -- asking --
 

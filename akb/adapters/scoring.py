@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from akb.adapters.gathering import Places, gathered
+from akb.adapters.gathering import Head, Places
 from akb.adapters.rendering import Encoded
 from akb.adapters.trees import Tree, chains, grow, mask, positions
 from akb.types import Choose, Response, Score
@@ -44,6 +44,10 @@ class Scorer:
     engine: Engine = "auto"
     trees: bool | None = None
     _prefix: tuple[tuple[int, ...], Any] = field(default=((), None))
+    _head: Head = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._head = Head(self.model)
 
     def score(self, batch: Sequence[Encoded], shared: int = 0) -> list[Values]:
         """The log-probability of every continuation of each question, summed over its tokens.
@@ -106,18 +110,12 @@ class Scorer:
         if cache is not None:
             told |= {"past_key_values": cache(len(grown)), "use_cache": True}
         places = Places(grown, length)
-        with gathered(self.model, places.flat):
-            logits = self.model(input_ids=ids.to(device), **told).logits
-        if tuple(logits.shape[:2]) == ids.shape:  # a model whose output layer is no module of its own
-            logits = logits.reshape(1, -1, logits.shape[-1])[:, places.flat]
-        if tuple(logits.shape[:2]) != (1, len(places.order)):
-            raise RuntimeError(f"the model gave logits of shape {tuple(logits.shape)} for {len(places.order)} places")
-        return places.sums(logits[0])
+        return places.sums(self._head.pieces(places.flat, lambda: self.model(input_ids=ids.to(device), **told).logits))
 
     def _shared(self, prefix: tuple[int, ...]) -> Any:
         """The keys and values of a prefix, computed when it is another one than before."""
         if self._prefix[0] != prefix:
-            self._prefix = (prefix, _Prefix.of(self.model, prefix))
+            self._prefix = (prefix, _Prefix.of(self.model, self._head, prefix))
         return self._prefix[1]
 
     def _takes_trees(self, prompt: tuple[int, ...]) -> bool:
@@ -148,13 +146,12 @@ class _Prefix:
         self.keys, self.values = keys, values
 
     @classmethod
-    def of(cls, model: Any, prefix: Sequence[int]) -> _Prefix:
+    def of(cls, model: Any, head: Head, prefix: Sequence[int]) -> _Prefix:
         import torch
         from transformers import DynamicCache
 
-        cache = DynamicCache()
-        with gathered(model, [0]):
-            model(input_ids=torch.tensor([prefix], device=_device(model)), past_key_values=cache, use_cache=True)
+        cache, ids = DynamicCache(), torch.tensor([prefix], device=_device(model))
+        list(head.pieces([0], lambda: model(input_ids=ids, past_key_values=cache, use_cache=True).logits))
         return cls([layer.keys for layer in cache.layers], [layer.values for layer in cache.layers])
 
     def __call__(self, rows: int) -> Any:

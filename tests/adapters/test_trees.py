@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from models import FAMILIES, PROMPTS, Zoo, adapter, answers, battery, logprobs, say, weights
 
-from akb.adapters import batching, trees
-from akb.adapters.gathering import Places, gathered
+from akb.adapters import batching, gathering, trees
+from akb.adapters.gathering import Head, Places
 from akb.adapters.rendering import Encoded
 from akb.types import Choose, Message
 
@@ -96,34 +98,68 @@ def test_what_prompts_share_is_counted_and_leaves_each_a_token() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.integers(1, 60), st.integers(1, 4), st.integers(0, 30), st.sampled_from("ab")), max_size=40),
-    st.integers(1, 200),
-    st.integers(1, 60),
+    st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 60)), max_size=40),
+    st.fixed_dictionaries({"a": st.integers(1, 200), "b": st.integers(1, 200)}),
 )
 def test_batches_hold_each_request_once_keep_kinds_apart_and_keep_to_the_budget(
-    made: list[tuple[int, int, int, str]], tokens: int, scored: int
+    made: list[tuple[str, int]], budgets: dict[str, int]
 ) -> None:
-    costs, kinds = [batching.Cost(*one[:3]) for one in made], [one[3] for one in made]
-    batches = batching.plan(costs, kinds, batching.Budget(tokens, scored))
+    needs = [batching.Need(kind, tokens, budgets[kind]) for kind, tokens in made]
+    batches = batching.plan(needs)
     assert sorted(i for batch in batches for i in batch) == list(range(len(made)))
     for batch in batches:
-        assert len({kinds[i] for i in batch}) == 1
-        padded = max(costs[i].tokens for i in batch) * sum(costs[i].rows for i in batch)
-        assert len(batch) == 1 or (padded <= tokens and sum(costs[i].scored for i in batch) <= scored)
+        (kind,) = {needs[i].kind for i in batch}
+        padded = max(needs[i].tokens for i in batch) * len(batch)
+        assert len(batch) == 1 or padded <= budgets[str(kind)]
 
 
-@pytest.mark.parametrize("family", ["llama", "gemma2", "mamba"])
-def test_gathered_logits_are_those_of_the_whole_forward(family: str) -> None:
-    model = weights(family)
+def gathered(head: Head, model: Any, text: torch.Tensor, flat: list[int]) -> torch.Tensor:
+    return torch.cat(list(head.pieces(flat, lambda: model(input_ids=text, use_cache=False).logits)))
+
+
+@pytest.mark.parametrize(("family", "bare"), [("llama", True), ("gemma2", False), ("mamba", True)])
+def test_gathered_logits_are_those_of_the_whole_forward(
+    family: str, bare: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathering, "LEAST_ROWS", 2)
+    monkeypatch.setattr(gathering, "PIECE", {})
+    monkeypatch.setattr(gathering, "PIECE_ELSEWHERE", 1)
+    model, flat = weights(family), [1, 4, 8]
+    head = Head(model)
     text = torch.tensor([[2, 5, 7, 9, 4], [3, 3, 8, 6, 2]])
     with torch.no_grad():
         whole = model(input_ids=text, use_cache=False).logits
-        with gathered(model, [1, 4, 8]):
-            some = model(input_ids=text, use_cache=False).logits
+        wanted = whole.reshape(10, -1)[flat]
+        for _ in range(2):  # the first time it is seen how the model uses its output layer
+            assert torch.allclose(gathered(head, model, text, flat), wanted, atol=1e-5)
+            assert head.bare is bare
         again = model(input_ids=text, use_cache=False).logits
-    assert some.shape == (1, 3, whole.shape[-1])
-    assert torch.allclose(some[0], whole.reshape(10, -1)[[1, 4, 8]], atol=1e-5)
-    assert torch.equal(whole, again)
+    assert torch.equal(whole, again), "nothing is left on the model"
+    made = [len(piece) for piece in head.pieces(flat, lambda: model(input_ids=text, use_cache=False).logits)]
+    assert made == ([2, 1] if bare else [3])
+
+
+class Odd(torch.nn.Module):  # type: ignore[misc]
+    """A model whose output layer, as it names it, is not the one it uses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.head = torch.nn.Embedding(11, 4), torch.nn.Linear(4, 11)
+
+    def get_output_embeddings(self) -> torch.nn.Module:
+        return torch.nn.Linear(4, 11)
+
+    def forward(self, input_ids: torch.Tensor, use_cache: bool) -> Any:
+        return SimpleNamespace(logits=self.head(self.embed(input_ids)))
+
+
+def test_a_model_that_does_not_use_the_layer_it_names_gives_all_its_logits() -> None:
+    model, text = Odd(), torch.tensor([[2, 5, 7], [3, 3, 8]])
+    head = Head(model)
+    for _ in range(2):
+        assert torch.equal(
+            gathered(head, model, text, [0, 4]), model(text, use_cache=False).logits.reshape(6, -1)[[0, 4]]
+        )
 
 
 def test_sums_are_over_the_tokens_of_each_continuation() -> None:
@@ -133,7 +169,10 @@ def test_sums_are_over_the_tokens_of_each_continuation() -> None:
     logs = logits.double().log_softmax(-1)
     wanted = [float(logs[0, 1]), float(logs[0, 2] + logs[1, 3])]
     assert places.flat == [1, 2]
-    assert places.sums(logits)[0] == pytest.approx(wanted, abs=1e-6)
+    for size in (1, 2, 3):
+        assert places.sums(logits.split(size))[0] == pytest.approx(wanted, abs=1e-6)
+    with pytest.raises(RuntimeError, match="1 of 2 places"):
+        places.sums([logits[:1]])
 
 
 # -- together --------------------------------------------------------------------------------------------------
