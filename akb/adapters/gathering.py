@@ -70,7 +70,7 @@ class Places:
             rows, tokens = torch.tensor(mine, device=piece.device).T
             rows, logits = rows - start, piece.float()
             found = logits[rows, tokens] - _logsumexp(logits)[rows]
-            values.update(zip(mine, found.double().tolist(), strict=True))
+            values.update(zip(mine, found.tolist(), strict=True))
             start += len(piece)
         if start != len(self.order):
             raise RuntimeError(f"the model gave logits for {start} of {len(self.order)} places")

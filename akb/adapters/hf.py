@@ -28,9 +28,13 @@ from akb.types import Capabilities, Choose, Generate, Preview, Request, Response
 
 if TYPE_CHECKING:
     from akb.adapters.batching import Need
+    from akb.adapters.decoding import Decoder
+    from akb.adapters.generation import Replies
     from akb.adapters.scoring import Scorer
 
 VERSION = "hf/1"
+READ, READ_ON_CPU = 16384, 1024  # tokens that go through the model at once; on a CPU, what its cache can hold of them
+KEPT, KEPT_ON_CPU = 1 << 32, 1 << 27  # bytes of keys and values of replies that are generated together
 
 
 class Args(Strict):
@@ -75,7 +79,7 @@ class HF:
     def __init__(self, card: Card, args: Args) -> None:
         self.card, self.args = card, args
         self.where = f"model {card.name}"
-        self._held: tuple[Choose, ...] = ()
+        self._held: tuple[Request, ...] = ()
         self._encoded: dict[int, Encoded] = {}
         self._shared: dict[object, int] = {}
 
@@ -169,15 +173,14 @@ class HF:
     def plan(self, requests: Sequence[Request]) -> Sequence[Sequence[int]]:
         from akb.adapters import batching, trees
 
-        scored = [request for request in requests if isinstance(request, Choose)]
-        self._encode(scored)
+        self._encode(requests)
         prompts: dict[object, list[tuple[int, ...]]] = {}
-        for request in scored:
-            prompts.setdefault(_turns(request), []).append(self._encoded[id(request)].prompt)
-        self._shared = {turns: trees.common(group) for turns, group in prompts.items()}
+        for request in requests:
+            prompts.setdefault(_group(request), []).append(self._encoded[id(request)].prompt)
+        self._shared = {group: trees.common(several) for group, several in prompts.items()}
         return batching.plan([self._need(request) for request in requests])
 
-    def _encode(self, requests: Sequence[Choose]) -> None:
+    def _encode(self, requests: Sequence[Request]) -> None:
         """Tokenise requests, all at once; what is asked next is found without doing it again."""
         self._encoded = dict(zip(map(id, requests), self.renderer.encode_all(requests), strict=True))
         self._held = tuple(requests)  # an id means a request as long as that lives
@@ -188,13 +191,14 @@ class HF:
         from akb.adapters.generation import room
         from akb.adapters.trees import grow
 
+        encoded, shared = self._encoded[id(request)], self._shared[_group(request)]
         if isinstance(request, Generate):
-            longest = len(self.renderer.ids(self.renderer.text(request))) + room(request.decoding, self.renderer)
-            tokens = longest
+            longest = tokens = len(encoded.prompt) + room(request.decoding, self.renderer)
+            budget = self._kept_tokens
         else:
-            encoded, shared = self._encoded[id(request)], self._shared[_turns(request)]
             longest = len(encoded.prompt) + max(len(ids) for group in encoded.continuations for ids in group) - 1
             tokens = len(grow(encoded, shared).ids) + shared // 16
+            budget = self._read_tokens
         if self.context is not None and longest > self.context:
             raise AkbError(
                 f"a question takes {longest} tokens with its reply, the model takes {self.context}",
@@ -202,11 +206,25 @@ class HF:
                 fix="Ask with fewer shots or a smaller max_tokens; the question begins: "
                 f"{request.messages[-1].text[:80]!r}",
             )
-        return Need(_kind(request), tokens, self._batch_tokens)
+        kind = _group(request) if shared else _group(request)[0]
+        return Need(kind, tokens, budget)
+
+    @property
+    def _on_cpu(self) -> bool:
+        return self.devices[0].startswith("cpu")
 
     @cached_property
-    def _batch_tokens(self) -> int:
-        return self.args.batch_tokens or (1024 if self.devices[0] == "cpu" else 16384)
+    def _read_tokens(self) -> int:
+        """The most tokens that go through the model at once."""
+        return self.args.batch_tokens or (READ_ON_CPU if self._on_cpu else READ)
+
+    @cached_property
+    def _kept_tokens(self) -> int:
+        """The most tokens, new ones included, of replies that are generated together."""
+        each = (self.snapshot.key_values or 0) * (4 if self.dtype == "float32" else 2)
+        if self.args.batch_tokens or not each:
+            return self._read_tokens
+        return (KEPT_ON_CPU if self._on_cpu else KEPT) // each
 
     # -- asking --
 
@@ -266,37 +284,59 @@ class HF:
 
         return Scorer(self._model, self._pad, self.args.engine)
 
-    def _choose(self, batch: Sequence[Request]) -> list[Response]:
+    def _in_tokens(self, requests: Sequence[Request]) -> tuple[list[Encoded], int]:
+        """The requests of a batch in tokens, and how many tokens their prompts share."""
         from akb.adapters import trees
-        from akb.adapters.scoring import response
 
-        requests = [request for request in batch if isinstance(request, Choose)]
         if not all(id(request) in self._encoded for request in requests):  # a worker, or a caller without a plan
             self._encode(requests)
         encoded = [self._encoded[id(request)] for request in requests]
-        known = self._shared.get(_turns(requests[0]))
-        shared = trees.common([e.prompt for e in encoded]) if known is None else known
+        known = self._shared.get(_group(requests[0]))
+        return encoded, trees.common([e.prompt for e in encoded]) if known is None else known
+
+    def _choose(self, batch: Sequence[Request]) -> list[Response]:
+        from akb.adapters.scoring import response
+
+        requests = [request for request in batch if isinstance(request, Choose)]
+        encoded, shared = self._in_tokens(requests)
         values = self._scorer.score(encoded, shared)
         return [response(*three) for three in zip(requests, encoded, values, strict=True)]
 
     @cached_property
-    def _generator(self) -> Any:
-        from akb.adapters.generation import Generator
+    def _decoder(self) -> Decoder:
+        from akb.adapters.decoding import Decoder
+
+        return Decoder(self._scorer, self._pad, self._replies.ends, self._read_tokens)
+
+    @cached_property
+    def _replies(self) -> Replies:
+        from akb.adapters.generation import Replies
         from akb.adapters.loading import end_ids
 
-        return Generator(self._model, self.renderer, end_ids(self._model, self.renderer.tokenizer), self._pad)
+        return Replies(self.renderer, end_ids(self._model, self.renderer.tokenizer))
 
     def _generate(self, batch: Sequence[Request]) -> list[Response]:
+        from akb.adapters.decoding import Asked, Sampling
+        from akb.adapters.generation import seed
+
         requests = [request for request in batch if isinstance(request, Generate)]
-        prompts = [self.renderer.ids(self.renderer.text(request)) for request in requests]
-        replies: list[Response] = self._generator.replies(requests, prompts)
-        return replies
+        encoded, shared = self._in_tokens(requests)
+        asked = []
+        for request, tokens in zip(requests, encoded, strict=True):
+            watch = self._replies.watch(request.decoding)
+            asked.append(Asked(tokens.prompt, watch.over, watch.most, seed(request, tokens.prompt)))
+        sampling = Sampling(requests[0].decoding.temperature, requests[0].decoding.top_p)
+        new = self._decoder.replies(asked, sampling, shared)
+        return [
+            self._replies.response(request, tokens.prompt, ids)
+            for request, tokens, ids in zip(requests, encoded, new, strict=True)
+        ]
 
     def close(self) -> None:
         """Drop the model and give its memory back."""
         if "_model" not in self.__dict__:
             return
-        for made in ("_generator", "_scorer"):
+        for made in ("_decoder", "_replies", "_scorer"):
             self.__dict__.pop(made, None)
         del self.__dict__["_model"]
         torch = _torch(self.where)
@@ -304,19 +344,11 @@ class HF:
             torch.cuda.empty_cache()
 
 
-def _kind(request: Request) -> object:
-    """Requests of one kind can go through the model together. What is drawn goes alone: its neighbours would else
-    have a part in what is drawn."""
-    if isinstance(request, Choose):
-        return _turns(request)
-    if request.decoding.temperature > 0:
-        return object()
-    return replace(request.decoding, draw=0)
-
-
-def _turns(request: Choose) -> object:
-    """What comes before a request's last turn: requests that have it in common share their prompts' beginning."""
-    return ("choose", request.messages[:-1])
+def _group(request: Request) -> tuple[object, object]:
+    """What requests have in common that can go through the model together, and what comes before the last turn:
+    where that is long, and alike in several requests, it is computed once for them."""
+    how = "choose" if isinstance(request, Choose) else replace(request.decoding, draw=0)
+    return how, request.messages[:-1]
 
 
 def _version(package: str) -> str:

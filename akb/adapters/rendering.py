@@ -26,11 +26,11 @@ _NOW = re.compile(r"strftime_now\(\s*([\"'])(.*?)\1\s*\)")
 
 @dataclass(frozen=True)
 class Encoded:
-    """A Choose in tokens.
+    """A request in tokens.
 
     Attributes:
         prompt: ids that are given.
-        continuations: for each option, for each spelling, the ids that are scored after `prompt`.
+        continuations: of a Choose, for each option, for each spelling, the ids that are scored after `prompt`.
     """
 
     prompt: tuple[int, ...]
@@ -102,7 +102,7 @@ class Renderer:
             return [self.bos, *ids[start:]]
         return ids
 
-    def encode(self, request: Choose) -> Encoded:
+    def encode(self, request: Request) -> Encoded:
         """The prompt's ids and those of every continuation.
 
         Raises:
@@ -110,17 +110,20 @@ class Renderer:
         """
         return self.encode_all([request])[0]
 
-    def encode_all(self, requests: Sequence[Choose]) -> list[Encoded]:
+    def encode_all(self, requests: Sequence[Request]) -> list[Encoded]:
         """`encode` for several requests, tokenised together."""
         texts: list[str] = []
         for request in requests:
             prompt = self.text(request)
-            texts += [prompt, *(prompt + c for group in request.continuations for c in group)]
+            texts += [prompt, *(prompt + c for group in _continuations(request) for c in group)]
         found = iter(self.ids_of(texts))
         encoded = []
         for request in requests:
-            prompt_ids = next(found)
-            encoded.append(self._split(request, prompt_ids, [[next(found) for _ in g] for g in request.continuations]))
+            prompt_ids, whole = next(found), [[next(found) for _ in group] for group in _continuations(request)]
+            if isinstance(request, Choose):
+                encoded.append(self._split(request, prompt_ids, whole))
+            else:
+                encoded.append(Encoded(tuple(prompt_ids), ()))
         return encoded
 
     def _split(self, request: Choose, prompt: list[int], whole: list[list[list[int]]]) -> Encoded:
@@ -193,6 +196,10 @@ def dated(template: str, where: str) -> str:
         raise AkbError("the chat template writes today's date in a way that cannot be held fast", where=where,
                        fix="Ask the model as plain text: --set model.template=plain")  # fmt: skip
     return fixed
+
+
+def _continuations(request: Request) -> tuple[tuple[str, ...], ...]:
+    return request.continuations if isinstance(request, Choose) else ()
 
 
 def _common(a: Sequence[int], b: Sequence[int]) -> int:

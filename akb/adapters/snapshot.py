@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,13 +67,25 @@ class Snapshot:
     @property
     def context(self) -> int | None:
         """The longest sequence, in tokens, that the configuration allows; None where it does not say."""
+        return _number(self._text, "max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
+
+    @property
+    def key_values(self) -> int | None:
+        """How many numbers attention keeps of a token, over all layers; None where the configuration is silent."""
+        text = self._text
+        layers, heads = _number(text, "num_hidden_layers", "n_layer"), _number(text, "num_attention_heads", "n_head")
+        width = _number(text, "hidden_size", "n_embd")
+        if layers is None or heads is None or width is None:
+            return None
+        size = _number(text, "head_dim") or width // heads
+        return 2 * layers * (_number(text, "num_key_value_heads") or heads) * size
+
+    @property
+    def _text(self) -> dict[str, Any]:
+        """The part of the configuration that tells of the language model."""
         config = self.config
         nested = config.get("text_config")
-        text: dict[str, Any] = nested if isinstance(nested, dict) else config
-        for name in ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"):
-            if isinstance(text.get(name), int):
-                return int(text[name])
-        return None
+        return nested if isinstance(nested, dict) else config
 
     @property
     def dtype(self) -> str:
@@ -81,6 +93,11 @@ class Snapshot:
         config = self.config
         told = config.get("dtype") or config.get("torch_dtype") or "float32"
         return str(told).removeprefix("torch.")
+
+
+def _number(config: Mapping[str, Any], *names: str) -> int | None:
+    """The first of these entries that is a whole number."""
+    return next((config[name] for name in names if isinstance(config.get(name), int)), None)
 
 
 def find(name: str, revision: str | None = None) -> Snapshot:

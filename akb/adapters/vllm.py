@@ -11,7 +11,6 @@ Written against the source of vLLM 0.33.0, see docs/adding-a-model.md for what w
 from __future__ import annotations
 
 import gc
-import hashlib
 import os
 import time
 from bisect import bisect_left
@@ -27,7 +26,7 @@ from pydantic import Field
 
 from akb.adapters import hf, snapshot
 from akb.adapters.cards import Card
-from akb.adapters.generation import Generator, room, thinking_budget
+from akb.adapters.generation import Replies, room, seed, thinking_budget
 from akb.adapters.rendering import Encoded
 from akb.adapters.scoring import response
 from akb.errors import AkbError, missing_extra
@@ -260,9 +259,8 @@ class VLLM:
     # -- replies --
 
     @cached_property
-    def _generator(self) -> Generator:
-        """Makes responses of tokens, as for the hf adapter. It has no model, and vLLM pads nothing."""
-        return Generator(None, self.reader.renderer, self._ends, pad=-1)
+    def _replies(self) -> Replies:
+        return Replies(self.reader.renderer, self._ends)
 
     @cached_property
     def _ends(self) -> tuple[int, ...]:
@@ -299,14 +297,14 @@ class VLLM:
         if decoding.stop:
             told["stop"] = list(decoding.stop)
         if decoding.temperature > 0:
-            told |= {"top_p": decoding.top_p, "seed": _seed(request, prompt)}
+            told |= {"top_p": decoding.top_p, "seed": seed(request, prompt)}
         return told
 
     def _reply(self, request: Generate, prompt: Sequence[int], output: Any) -> Response:
         made = output.outputs[0]
         if made.finish_reason not in ("stop", "length"):
             return Response(finish=Finish.ERROR, error=f"vLLM ended the reply: {made.finish_reason}")
-        return self._generator.response(request, prompt, self._in_budget(request, list(made.token_ids)))
+        return self._replies.response(request, prompt, self._in_budget(request, list(made.token_ids)))
 
     def _in_budget(self, request: Generate, ids: list[int]) -> list[int]:
         """A reply's tokens without those past the budgets of reasoning and answer, at which the hf adapter stops;
@@ -360,12 +358,6 @@ def _scored(row: _Row) -> dict[str, Any]:
     if any(len(ids) > 1 for _, _, ids in row.wanted):
         told["prompt_logprobs"] = 0  # of the prompt's own tokens, and of no others
     return told
-
-
-def _seed(request: Generate, prompt: Sequence[int]) -> int:
-    """A seed of the request's own content, its draw included, so that no other request has a part in what is drawn."""
-    told = repr((request.decoding, tuple(prompt)))
-    return int.from_bytes(hashlib.sha256(told.encode()).digest()[:8], "big") >> 1
 
 
 def _version() -> str:

@@ -207,10 +207,10 @@ def test_a_batch_that_memory_cannot_hold_is_split_and_answered_the_same(zoo: Zoo
 
 def test_a_batch_of_replies_is_split_too(zoo: Zoo) -> None:
     folder = zoo.folder("llama")
-    asked, model = limited(folder, most=3)
-    ours = [response.text for response in answers(asked, PROMPTS)]
+    asked, model = limited(folder, most=6)
+    ours = [response.text for response in answers(asked, PROMPTS * 2)]
     assert model.refused > 0
-    assert ours == [response.text for response in answers(adapter(folder), PROMPTS)]
+    assert ours == [response.text for response in answers(adapter(folder), PROMPTS * 2)]
 
 
 def test_a_single_question_that_does_not_fit_is_an_error_that_says_what_to_do(zoo: Zoo) -> None:

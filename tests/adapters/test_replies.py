@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -12,7 +11,7 @@ from models import FAMILIES, PROMPTS, Zoo, adapter, answers, say, tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from akb.adapters.cards import Reasoning
-from akb.adapters.generation import Generator
+from akb.adapters.generation import Replies
 from akb.adapters.rendering import Renderer
 from akb.types import Decoding, Finish, Generate, Response
 
@@ -72,38 +71,20 @@ def test_drawn_replies_repeat_with_the_seed_and_differ_between_draws(zoo: Zoo) -
 # -- reasoning --
 
 
-class Scripted(torch.nn.Module):  # type: ignore[misc]
-    """A model that says one text for each row, and stops where generation's criteria or its script tell it to."""
-
-    def __init__(self, replies: Sequence[Sequence[int]], end: int) -> None:
-        super().__init__()
-        self.weight = torch.nn.Parameter(torch.zeros(1))
-        self.replies, self.end, self.steps = replies, end, 0
-
-    def generate(self, input_ids: Any, attention_mask: Any, generation_config: Any, stopping_criteria: Any) -> Any:
-        over = torch.zeros(len(input_ids), dtype=torch.bool)
-        for step in range(generation_config.max_new_tokens):
-            told = [r[step] if step < len(r) and not o else self.end for r, o in zip(self.replies, over, strict=True)]
-            input_ids = torch.cat([input_ids, torch.tensor(told)[:, None]], 1)
-            over |= torch.tensor([token == self.end for token in told])
-            for criterion in stopping_criteria:
-                over |= criterion(input_ids, None)
-            self.steps = step + 1
-            if over.all():
-                break
-        return input_ids
-
-
 def scripted(
     replies: Sequence[str], decoding: Decoding, reasoning: Reasoning, marks: Sequence[str] = ()
-) -> tuple[list[Response], Scripted]:
-    """The responses to a model that says these texts."""
+) -> tuple[list[Response], list[list[int]]]:
+    """The responses to a model that says these texts until it is told that a reply is over, and the tokens it said."""
     words = tokenizer("adds", "chat", marks)
-    renderer = Renderer(words, "chat", reasoning, "a scripted model")
-    model = Scripted([words(reply, add_special_tokens=False)["input_ids"] for reply in replies], 1)
-    requests = [Generate((say("Which has reeds?"),), decoding) for _ in replies]
-    prompts = [renderer.ids(renderer.text(request)) for request in requests]
-    return Generator(model, renderer, (1,), 1).replies(requests, prompts), model
+    kept = Replies(Renderer(words, "chat", reasoning, "a scripted model"), (1,))
+    request = Generate((say("Which has reeds?"),), decoding)
+    found, said = [], []
+    for reply in replies:
+        ids, watch = words(reply, add_special_tokens=False)["input_ids"], kept.watch(decoding)
+        new = next(ids[:count] for count in range(1, len(ids) + 1) if watch.over(ids[:count]))
+        found.append(kept.response(request, (0,), new))
+        said.append(new)
+    return found, said
 
 
 SWITCH = Reasoning(can="switch")
@@ -143,13 +124,13 @@ def test_reasoning_ends_with_its_budget_and_the_other_rows_go_on() -> None:
     assert found[0].reasoning_tokens <= 12
     assert (found[1].text, found[1].finish) == ("a horn and a bell", Finish.STOP)
     _, alone = scripted(replies[:1], Decoding(20, thinking=12), SWITCH)
-    assert alone.steps == 13
+    assert len(alone[0]) == 13
 
 
 def test_an_answer_has_its_own_budget_however_little_was_reasoned() -> None:
     replies = ["<think>a</think>" + "Answer: A " * 20]
-    found, model = scripted(replies, Decoding(8, thinking=60), SWITCH)
-    assert model.steps < 30
+    found, said = scripted(replies, Decoding(8, thinking=60), SWITCH)
+    assert len(said[0]) < 30
     assert found[0].finish == Finish.LENGTH
     assert len(tokenizer()(found[0].text, add_special_tokens=False)["input_ids"]) == 8
 
