@@ -12,8 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from akb.errors import unknown
-from akb.reading.decide import decide
-from akb.reading.lexicon import DECLINES, REFUSAL
 from akb.reading.mentions import place_of
 from akb.reading.text import own_turn, readable, without_reasoning
 from akb.types import Option, Status
@@ -50,6 +48,9 @@ def _akb_1(reply: str, options: Sequence[Option]) -> Reading:
     alone = _LABEL_ALONE.fullmatch(reply)
     if alone is not None and (place := place_of(alone[1], options)) is not None:  # what most replies are
         return Reading(place)
+    from akb.reading.decide import decide  # compiles its many patterns: not for who reads nothing
+    from akb.reading.lexicon import DECLINES, REFUSAL
+
     answer = without_reasoning(reply)
     if answer is None:
         return Reading(None, Status.TRUNCATED, "the reasoning does not end")

@@ -146,7 +146,7 @@ def write_model(folder: Path, name: str) -> dict[str, Any]:
     head = model.get_output_embeddings().weight
     with torch.no_grad():
         head.mul_(SPREAD / (head.std() * config.hidden_size**0.5))
-    model.save_pretrained(folder)
+    model.to(torch.bfloat16).save_pretrained(folder)  # as most models are kept; in fp32 they are the very same weights
     tokenizer(shape).save_pretrained(folder)
     apart = {id(head), id(model.get_input_embeddings().weight)}
     found = {

@@ -7,9 +7,9 @@
 Commands run as a user runs them, each in a process of its own, and take turns; seconds are wall time from start to end,
 medians over the rounds. Cases: the help; the list of tasks; a finished run given again, of a local model and of a
 baseline (of lm-eval: with all answers in its `--use_cache`); and the time to the first question, letters by
-log-probability. There each process is ended when the model's first forward begins, and what a program takes that only
-imports torch and transformers and loads tokenizer and model is taken off. Every command has run once before it is timed,
-so that bytecode, caches of data sets and hashes of model files are there.
+log-probability. There each process ends when the model's first forward begins, and what a program takes that only
+imports torch and transformers and loads tokenizer and model is taken off. Every command has run once before it is
+timed, so that bytecode, caches of data sets and hashes of model files are there.
 """
 
 from __future__ import annotations

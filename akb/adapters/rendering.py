@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
@@ -20,6 +20,7 @@ from akb.adapters.cards import Reasoning
 from akb.errors import AkbError
 from akb.types import Choose, Clip, Message, Request
 
+LEAST_END = 32  # characters of a prompt that are tokenised again with each continuation, at least
 THE_DAY = date(2024, 7, 26)
 _NOW = re.compile(r"strftime_now\(\s*([\"'])(.*?)\1\s*\)")
 
@@ -91,8 +92,12 @@ class Renderer:
 
     def ids_of(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of several texts, tokenised together, as `ids` gives them."""
-        found = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
-        return [self._with_bos(ids) for ids in found]
+        return [self._with_bos(ids) for ids in self._tokens(texts)]
+
+    def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of texts, with nothing added."""
+        found: list[list[int]] = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
+        return found
 
     def _with_bos(self, ids: list[int]) -> list[int]:
         start = 0
@@ -112,19 +117,33 @@ class Renderer:
 
     def encode_all(self, requests: Sequence[Request]) -> list[Encoded]:
         """`encode` for several requests, tokenised together."""
-        texts: list[str] = []
-        for request in requests:
-            prompt = self.text(request)
-            texts += [prompt, *(prompt + c for group in _continuations(request) for c in group)]
-        found = iter(self.ids_of(texts))
-        encoded = []
-        for request in requests:
-            prompt_ids, whole = next(found), [[next(found) for _ in group] for group in _continuations(request)]
-            if isinstance(request, Choose):
-                encoded.append(self._split(request, prompt_ids, whole))
+        prompts = [self.text(request) for request in requests]
+        ids_of_prompts = self.ids_of(prompts)
+        pairs = zip(requests, ids_of_prompts, self._with_continuations(requests, prompts, ids_of_prompts), strict=True)
+        return [
+            self._split(request, ids, whole) if isinstance(request, Choose) else Encoded(tuple(ids), ())
+            for request, ids, whole in pairs
+        ]
+
+    def _with_continuations(
+        self, requests: Sequence[Request], prompts: Sequence[str], ids: Sequence[list[int]]
+    ) -> Iterator[list[list[list[int]]]]:
+        """For each request the ids of its prompt with each of its continuations.
+
+        Only the end of a prompt is tokenised again with each of them. Where the end by itself has not the tokens that
+        it has in the prompt (some tokenizers begin a text otherwise than a line), the whole is.
+        """
+        ends = [_end(prompt) for prompt in prompts]
+        pairs = zip(requests, ends, strict=True)
+        found = iter(self._tokens([end + c for request, end in pairs for c in ("", *_flat(request))]))
+        for request, prompt, known in zip(requests, prompts, ids, strict=True):
+            begun, ended = next(found), [next(found) for _ in _flat(request)]
+            before = len(known) - len(begun)
+            if before >= 0 and known[before:] == begun and (begun or not prompt):
+                whole = iter([known[:before] + ids for ids in ended])
             else:
-                encoded.append(Encoded(tuple(prompt_ids), ()))
-        return encoded
+                whole = iter(self.ids_of([prompt + continuation for continuation in _flat(request)]))
+            yield [[next(whole) for _ in group] for group in _continuations(request)]
 
     def _split(self, request: Choose, prompt: list[int], whole: list[list[list[int]]]) -> Encoded:
         """Prompt and continuations, from the ids of the prompt alone and of the prompt with each continuation."""
@@ -200,6 +219,18 @@ def dated(template: str, where: str) -> str:
 
 def _continuations(request: Request) -> tuple[tuple[str, ...], ...]:
     return request.continuations if isinstance(request, Choose) else ()
+
+
+def _flat(request: Request) -> list[str]:
+    return [continuation for group in _continuations(request) for continuation in group]
+
+
+def _end(text: str) -> str:
+    """The end of a text from where a line begins with a letter or digit: tokens of a text hardly ever cross that."""
+    cut = text.rfind("\n", 0, max(len(text) - LEAST_END, 0))
+    while cut >= 0 and not text[cut + 1].isalnum():
+        cut = text.rfind("\n", 0, cut)
+    return text[cut + 1 :]
 
 
 def _common(a: Sequence[int], b: Sequence[int]) -> int:

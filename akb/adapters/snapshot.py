@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,9 @@ class Snapshot:
     revision: str
     local: bool
 
-    @property
+    @cached_property
     def config(self) -> dict[str, Any]:
-        """config.json.
+        """config.json; read once, for it is asked for at every question.
 
         Raises:
             AkbError: it is missing or damaged.

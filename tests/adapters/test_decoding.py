@@ -14,7 +14,7 @@ from scipy.stats import chisquare
 from transformers import TemperatureLogitsWarper, TopPLogitsWarper
 
 from akb.adapters import keyvalues
-from akb.adapters.decoding import Asked, Decoder, Sampling
+from akb.adapters.decoding import Asked, Decoder, Over, Sampling
 from akb.adapters.gathering import Head
 from akb.adapters.keyvalues import Prefix, Store
 from akb.adapters.scoring import Scorer
@@ -37,7 +37,10 @@ def prompts(count: int, shared: int = 0) -> list[tuple[int, ...]]:
 
 
 def asked(given: Sequence[tuple[int, ...]], lengths: Sequence[int]) -> list[Asked]:
-    return [Asked(ids, lambda new, most=most: len(new) >= most, most) for ids, most in zip(given, lengths, strict=True)]
+    def until(most: int) -> Over:
+        return lambda new: len(new) >= most
+
+    return [Asked(ids, until(most), most) for ids, most in zip(given, lengths, strict=True)]
 
 
 @pytest.mark.parametrize("family", [*FULL, "gemma2"])
@@ -70,13 +73,13 @@ def test_examples_that_many_prompts_share_are_read_once(zoo: Zoo, monkeypatch: p
         for message in (say(" ".join(WORDS[7 * n : 7 * n + 12])), Message("assistant", ("Answer: B",)))
     )
     requests = [Generate((*shots, say(" ".join(WORDS[n : n + 4]))), Decoding(max_tokens=7)) for n in range(9)]
-    reading, computed = Prefix.of.__func__, list[int]()  # type: ignore[attr-defined]
+    reading, computed = Prefix.of, list[int]()
 
-    def counted(cls: type[Prefix], model: object, head: Head, ids: Sequence[int]) -> Prefix:
+    def counted(model: object, head: Head, ids: Sequence[int]) -> Prefix:
         computed.append(len(ids))
-        return reading(cls, model, head, ids)
+        return reading(model, head, ids)
 
-    monkeypatch.setattr(Prefix, "of", classmethod(counted))
+    monkeypatch.setattr(Prefix, "of", counted)
     ours = answers(adapter(zoo.folder("llama"), batch_tokens=250), requests)
     trial, *rest = computed
     assert trial == 12
