@@ -161,7 +161,7 @@ class Plan:
             "key_file",
             "concurrency",
             "timeout",
-            "engine",
+            "engine_args",
             "tensor_parallel_size",
             "pipeline_parallel_size",
             "gpu_memory_utilization",

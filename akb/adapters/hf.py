@@ -122,6 +122,8 @@ class HF:
         for name in ("quantize", "attention", "device_map", "trust_remote_code"):
             if getattr(self.args, name):
                 told[name] = getattr(self.args, name)
+        if self.args.engine == "plain":  # it moves rounding alone, but who checks by it wants its own numbers
+            told["engine"] = "plain"
         if self.args.peft is not None:
             told["peft"] = {"name": self.args.peft, "revision": self.peft_revision}
         return told

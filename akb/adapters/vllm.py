@@ -84,7 +84,7 @@ class Args(Strict):
         quantization: how the weights are quantised, by vLLM's name; null where the model's files say it.
         enforce_eager: without CUDA graphs.
         seed: vLLM's own; what is drawn has a seed of its request's.
-        engine: anything else that `vllm.LLM` takes, by its name there.
+        engine_args: anything else that `vllm.LLM` takes, by its name there.
     """
 
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
@@ -98,7 +98,7 @@ class Args(Strict):
     quantization: str | None = None
     enforce_eager: bool = False
     seed: int = 0
-    engine: dict[str, Any] = Field(default_factory=dict)
+    engine_args: dict[str, Any] = Field(default_factory=dict)
 
 
 class VLLM:
@@ -117,7 +117,11 @@ class VLLM:
     def fingerprint(self) -> Mapping[str, Any]:
         told = {**self.reader.fingerprint(), "adapter": VERSION, "vllm": _version()}
         told["logits"] = "float32" if self._exact_logits else self.reader.dtype
-        for name in ("quantization", "max_model_len", "engine"):  # a longer context can change the positions' scale
+        for name in (
+            "quantization",
+            "max_model_len",
+            "engine_args",
+        ):  # a longer context can change the positions' scale
             if getattr(self.args, name):
                 told[name] = getattr(self.args, name)
         return told
@@ -200,9 +204,9 @@ class VLLM:
         known = self.reader.snapshot
         folder = snapshot.weights(known)  # from a folder vLLM loads just this commit, and asks the hub nothing
         source = {"model": known.name, "revision": known.revision} if folder is None else {"model": str(folder)}
-        told = self.args.model_dump(exclude={"revision", "template", "engine"}, exclude_none=True)
+        told = self.args.model_dump(exclude={"revision", "template", "engine_args"}, exclude_none=True)
         told |= {"dtype": self.reader.dtype, "logprobs_mode": "raw_logprobs", "generation_config": "vllm"}
-        told |= {"use_tqdm_on_load": False, **self.args.engine}
+        told |= {"use_tqdm_on_load": False, **self.args.engine_args}
         if self._exact_logits:
             told["hf_overrides"] = {"head_dtype": "float32", **told.get("hf_overrides", {})}
         return {**source, **told}
@@ -390,9 +394,9 @@ def build(card: Card, args: Mapping[str, Any]) -> VLLM:
     """
     where = f"model {card.name}"
     told = parse(Args, {name: value for name, value in args.items() if name not in ELSEWHERE}, where)
-    for name in (name for name in (*args, *told.engine) if name in ELSEWHERE):
+    for name in (name for name in (*args, *told.engine_args) if name in ELSEWHERE):
         raise AkbError(f"{name}: vLLM's offline engine has no such setting", where=where, fix=ELSEWHERE[name])
-    for name in sorted(told.engine.keys() & (OURS | (Args.model_fields.keys() - {"engine"}))):
+    for name in sorted(told.engine_args.keys() & (OURS | (Args.model_fields.keys() - {"engine_args"}))):
         fix = f"Say --set model.{name}=... instead." if name in Args.model_fields else "The adapter sets it itself."
-        raise AkbError(f"engine.{name} cannot be set", where=where, fix=fix)
+        raise AkbError(f"engine_args.{name} cannot be set", where=where, fix=fix)
     return VLLM(card, told)

@@ -37,6 +37,9 @@ def eval_(
     data: options.Data = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda:0, mps, or several: cuda:0,cuda:1.")] = None,
     dtype: Annotated[str | None, typer.Option(help="float32, bfloat16, float16.")] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="plain: one sequence at a time, nothing shared; slow, to check against.")
+    ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", "-c", help="A run file (YAML); options go over it.")
     ] = None,
@@ -73,7 +76,7 @@ def eval_(
     }
     extra = {
         "protocol_args": changes["protocol"],
-        "model_args": {**changes["model"], **_given(device=device, dtype=dtype)},
+        "model_args": {**changes["model"], **_given(device=device, dtype=dtype, engine=engine)},
         "task_args": changes["task"],
     }
     configs = list(_configs(config, options.split_names(model), options.split_names(task), _given(**direct), extra))
@@ -135,7 +138,7 @@ def _spelled_out(loaded: dict[str, Any], where: str) -> dict[str, Any]:
     from akb.evaluation import RunConfig
 
     base = dict(loaded)
-    for short, of in {"shots": "protocol_args", "device": "model_args", "dtype": "model_args"}.items():
+    for short, of in {"shots": "protocol_args", **dict.fromkeys(("device", "dtype", "engine"), "model_args")}.items():
         if short in base:
             known = base.get(of)
             base[of] = {**(known if isinstance(known, dict) else {}), short: base.pop(short)}

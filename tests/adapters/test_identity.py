@@ -31,6 +31,7 @@ TINY = str(Path(content.builtin()) / "adapters/akb-tiny")
         {"quantize": "4bit"},
         {"device_map": "auto"},
         {"trust_remote_code": True},
+        {"engine": "plain"},
     ],
     ids=str,
 )
@@ -39,7 +40,9 @@ def test_a_setting_that_can_move_an_answer_changes_the_fingerprint(setting: dict
     assert build(card, setting).fingerprint() != build(card, {"dtype": "float32"}).fingerprint()
 
 
-@pytest.mark.parametrize("setting", [{"batch_tokens": 7}, {"threads": 1}, {"device": "cuda:0"}], ids=str)
+@pytest.mark.parametrize(
+    "setting", [{"batch_tokens": 7}, {"threads": 1}, {"device": "cuda:0"}, {"engine": "auto"}], ids=str
+)
 def test_a_setting_that_moves_nothing_does_not(setting: dict[str, Any]) -> None:
     card = Card(name="tiny", adapter="hf", model=TINY)
     assert build(card, setting).fingerprint() == build(card, {}).fingerprint()
@@ -100,18 +103,10 @@ def test_a_half_precision_model_computes_its_logits_in_fp32_and_so_options_do_no
     loaded = model._model
     assert str(loaded.get_output_embeddings().weight.dtype) == "torch.float32"
     assert str(loaded.get_input_embeddings().weight.dtype) == "torch.bfloat16"
+    model = build(card, {"device": "cpu", "dtype": "bfloat16"})
+    loaded = model._model
     loaded.set_output_embeddings(loaded.get_input_embeddings())  # as it was: tied, and rounded
     loaded.lm_head = torch.nn.Linear(1, 1, bias=False)
     loaded.lm_head.weight = loaded.get_input_embeddings().weight
     rounded = [[group[0].logprob for group in response.scores] for response in model.answer(asks)]
     assert any(len(set(row)) < len(row) for row in rounded)
-
-
-def test_what_is_drawn_does_not_depend_on_its_neighbours_in_the_batch() -> None:
-    model = build(Card(name="tiny", adapter="hf", model=TINY), {"device": "cpu", "dtype": "float32"})
-    asks = [
-        Generate((Message("user", (f"Say {word}.",)),), Decoding(max_tokens=8, temperature=1.0))
-        for word in ("a", "b", "c")
-    ]
-    assert all(len(batch) == 1 for batch in model.plan(asks))
-    assert sorted(len(batch) for batch in model.plan([asks[0], asks[0]])) == [1, 1]

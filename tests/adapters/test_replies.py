@@ -76,13 +76,14 @@ def scripted(
 ) -> tuple[list[Response], list[list[int]]]:
     """The responses to a model that says these texts until it is told that a reply is over, and the tokens it said."""
     words = tokenizer("adds", "chat", marks)
-    kept = Replies(Renderer(words, "chat", reasoning, "a scripted model"), (1,))
-    request = Generate((say("Which has reeds?"),), decoding)
+    renderer = Renderer(words, "chat", reasoning, "a scripted model")
+    kept, request = Replies(renderer, (1,)), Generate((say("Which has reeds?"),), decoding)
+    prompt = renderer.ids(renderer.text(request))
     found, said = [], []
     for reply in replies:
         ids, watch = words(reply, add_special_tokens=False)["input_ids"], kept.watch(decoding)
         new = next(ids[:count] for count in range(1, len(ids) + 1) if watch.over(ids[:count]))
-        found.append(kept.response(request, (0,), new))
+        found.append(kept.response(request, prompt, new))
         said.append(new)
     return found, said
 

@@ -185,7 +185,11 @@ def test_drawn_replies_repeat_with_the_seed_alone_or_in_company(zoo: Zoo) -> Non
 
 
 def test_settings_reach_the_engine_and_what_moves_numbers_the_fingerprint(zoo: Zoo) -> None:
-    args: dict[str, Any] = {"tensor_parallel_size": 2, "gpu_memory_utilization": 0.5, "engine": {"max_num_seqs": 64}}
+    args: dict[str, Any] = {
+        "tensor_parallel_size": 2,
+        "gpu_memory_utilization": 0.5,
+        "engine_args": {"max_num_seqs": 64},
+    }
     folder = folder_of(zoo, "llama")
     asked = ours(folder, max_model_len=256, **args)
     told = asked._engine.told
@@ -195,7 +199,7 @@ def test_settings_reach_the_engine_and_what_moves_numbers_the_fingerprint(zoo: Z
     assert told["hf_overrides"] == {"head_dtype": "float32"}
     assert "quantization" not in told
     plain = ours(folder).fingerprint()
-    assert asked.fingerprint().keys() - plain.keys() == {"max_model_len", "engine"}
+    assert asked.fingerprint().keys() - plain.keys() == {"max_model_len", "engine_args"}
     assert ours(folder, tensor_parallel_size=2).fingerprint() == plain
     quantised = ours(folder, quantization="fp8")
     assert quantised._exact_logits is False
@@ -241,10 +245,10 @@ def test_settings_that_are_not_there_are_refused_with_a_word_on_what_is(zoo: Zoo
     assert "did you mean max_model_len" in refused(folder, max_model_length=5)
     assert "CUDA_VISIBLE_DEVICES" in refused(folder, device="cuda:1")
     assert "--shard" in refused(folder, data_parallel_size=2)
-    assert "--shard" in refused(folder, engine={"data_parallel_size": 2})
-    assert "--set model.dtype" in refused(folder, engine={"dtype": "float16"})
-    assert "cannot be set" in refused(folder, engine={"logprobs_mode": "raw_logits"})
-    assert "unexpected keyword argument 'max_seqs'" in refused(folder, engine={"max_seqs": 3})
+    assert "--shard" in refused(folder, engine_args={"data_parallel_size": 2})
+    assert "--set model.dtype" in refused(folder, engine_args={"dtype": "float16"})
+    assert "cannot be set" in refused(folder, engine_args={"logprobs_mode": "raw_logits"})
+    assert "unexpected keyword argument 'max_seqs'" in refused(folder, engine_args={"max_seqs": 3})
 
 
 def test_a_prompt_that_is_too_long_is_refused_before_anything_is_asked(zoo: Zoo) -> None:
