@@ -32,10 +32,10 @@ def window(model: Any) -> float:
 
 def as_mask(model: Any, seen: torch.Tensor) -> torch.Tensor:
     """What each token sees, (rows, tokens, seen tokens) of booleans, in four dimensions as the model's attention takes
-    it."""
+    it. As numbers to be added it is made once; from booleans torch would make them again in every layer on a CPU."""
     import torch
 
-    if _config(model)._attn_implementation == "sdpa":
+    if _config(model)._attn_implementation == "sdpa" and seen.device.type != "cpu":
         return seen[:, None]
     half = dtype(model)
     blocked = torch.zeros(seen.shape, dtype=half, device=seen.device).masked_fill(~seen, torch.finfo(half).min)

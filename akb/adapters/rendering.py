@@ -20,7 +20,6 @@ from akb.adapters.cards import Reasoning
 from akb.errors import AkbError
 from akb.types import Choose, Clip, Message, Request
 
-LEAST_END = 32  # characters of a prompt that are tokenised again with each continuation, at least
 THE_DAY = date(2024, 7, 26)
 _NOW = re.compile(r"strftime_now\(\s*([\"'])(.*?)\1\s*\)")
 
@@ -95,9 +94,13 @@ class Renderer:
         return [self._with_bos(ids) for ids in self._tokens(texts)]
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        """The ids of texts, with nothing added."""
-        found: list[list[int]] = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
-        return found
+        """The ids of texts, with nothing added; each different text is tokenised once."""
+        different = list(dict.fromkeys(texts))
+        if not different:
+            return []
+        told = self.tokenizer(different, add_special_tokens=False, return_attention_mask=False)
+        found = dict(zip(different, told["input_ids"], strict=True))
+        return [found[text] for text in texts]
 
     def _with_bos(self, ids: list[int]) -> list[int]:
         start = 0
@@ -227,7 +230,7 @@ def _flat(request: Request) -> list[str]:
 
 def _end(text: str) -> str:
     """The end of a text from where a line begins with a letter or digit: tokens of a text hardly ever cross that."""
-    cut = text.rfind("\n", 0, max(len(text) - LEAST_END, 0))
+    cut = text.rfind("\n", 0, max(len(text) - 1, 0))
     while cut >= 0 and not text[cut + 1].isalnum():
         cut = text.rfind("\n", 0, cut)
     return text[cut + 1 :]
