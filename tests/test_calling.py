@@ -314,7 +314,7 @@ def test_nothing_at_all_is_asked_until_the_time_that_the_server_told() -> None:
     assert len(asked.got) == 200
     early = [call.name for call in toy.calls if told[0] < call.at < told[0] + 0.3]
     assert early == []
-    assert asked.seconds < 2
+    assert asked.seconds < 10
 
 
 def test_after_the_wait_no_more_calls_begin_than_the_new_limit_allows() -> None:
@@ -394,7 +394,7 @@ def test_a_request_is_given_up_when_our_patience_is_over(after: float | None) ->
     for name in toy.asked:
         first, *again = (call.at for call in toy.calls if call.name == name)
         assert all(at - first <= 0.45 for at in again)
-    assert asked.seconds < 2
+    assert asked.seconds < 10
 
 
 def test_the_wait_for_the_first_call_is_not_taken_for_patience() -> None:
