@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
+
+_WINDOW = re.compile(r"^(?!max_window_layers).*window|attention_chunk|local_att")
 
 
 def device(model: Any) -> Any:
@@ -22,12 +25,13 @@ def layers(model: Any) -> int:
 
 
 def window(model: Any) -> float:
-    """The longest sequence over which no attention window closes, in tokens."""
-    config = _config(model).get_text_config()
-    sliding = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
-    return min(
-        (size for size in (sliding, getattr(config, "attention_chunk_size", None)) if size), default=float("inf")
-    )
+    """The longest sequence over which no attention window closes, in tokens: the smallest number that the configuration
+    has under a name for such windows, of which there are many."""
+    config = _config(model).get_text_config().to_dict()
+    if config.get("use_sliding_window") is False:
+        config.pop("sliding_window", None)
+    found = (value for name, value in config.items() if _WINDOW.search(name) and type(value) is int and value > 0)
+    return min(found, default=float("inf"))
 
 
 def as_mask(model: Any, seen: torch.Tensor) -> torch.Tensor:

@@ -160,17 +160,11 @@ class HF:
         return Renderer(tokenizer, self.template, self.card.reasoning, self.where)
 
     def preview(self, request: Request) -> Preview:
-        renderer = self.renderer
-        text = renderer.text(request)
-        if isinstance(request, Choose):
-            encoded = renderer.encode(request)
-            ids, continuations = encoded.prompt, encoded.continuations
-        else:
-            ids, continuations = tuple(renderer.ids(text)), ()
-        bos = 0
-        while renderer.bos is not None and bos < len(ids) and ids[bos] == renderer.bos:
+        renderer, bos = self.renderer, 0
+        encoded = renderer.encode(request)
+        while renderer.bos is not None and encoded.prompt[bos : bos + 1] == (renderer.bos,):
             bos += 1
-        return Preview(text, ids, bos, continuations)
+        return Preview(renderer.text(request), encoded.prompt, bos, encoded.continuations)
 
     def plan(self, requests: Sequence[Request]) -> Sequence[Sequence[int]]:
         from akb.adapters import batching, trees
@@ -184,6 +178,7 @@ class HF:
 
     def _encode(self, requests: Sequence[Request]) -> None:
         """Tokenise requests, all at once; what is asked next is found without doing it again."""
+        self._shared = {}  # what others share says nothing of these
         self._encoded = dict(zip(map(id, requests), self.renderer.encode_all(requests), strict=True))
         self._held = tuple(requests)  # an id means a request as long as that lives
 

@@ -94,7 +94,6 @@ class Scorer:
         return values
 
     def _forward(self, grown: Sequence[Tree], prefix: Prefix | None) -> list[list[float]]:
-
         told = self.inputs(grown, 0 if prefix is None else len(prefix.ids)) | {"use_cache": False}
         if prefix is not None:
             told |= {"past_key_values": prefix.cache(len(grown)), "use_cache": True}
