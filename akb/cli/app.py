@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from akb.cli import doctor, eval, export, ls, merge, runs, score, show, validate
+from akb.cli import bank, doctor, eval, export, ls, merge, runs, score, show, validate
 from akb.errors import EXIT_ERROR, EXIT_INTERRUPTED, AkbError
 
 app = typer.Typer(
@@ -50,6 +50,7 @@ app.command("validate")(validate.validate)
 app.command("doctor")(doctor.doctor)
 app.command("runs")(runs.runs)
 app.add_typer(export.app, name="export")
+app.add_typer(bank.app, name="bank")
 
 
 def main() -> None:

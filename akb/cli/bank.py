@@ -1,0 +1,96 @@
+"""akb bank: tools for those who extend a bank of questions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from akb.cli import options
+from akb.errors import EXIT_ERROR, AkbError
+
+if TYPE_CHECKING:
+    from akb.bank.gates import Gate
+    from akb.tasks.items import Item
+    from akb.types import Question
+
+app = typer.Typer(help="Tools for a bank's makers.", no_args_is_help=True, rich_markup_mode=None)
+DETAILS = 20  # of a gate, that are shown
+
+Places = Annotated[
+    list[Path] | None,
+    typer.Argument(help="Tasks' folders or JSONL files in the bank's format [default: akb-open]."),
+]
+
+
+@app.callback()
+def _bank() -> None:
+    """Tools for a bank's makers."""
+
+
+@app.command()
+def check(
+    places: Places = None,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option("--against", help="A file of other people's questions, none of which may be in the bank."),
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Hold a bank to its gates: nothing but knowledge may lead to a key.
+
+    What akb validate looks at in each question is not looked at again. A gate that does not hold ends with exit code 2.
+    """
+    from akb import report
+    from akb.bank import choices_only, flaws, gates, twins
+
+    items = _items(places)
+    found = [*gates.balance(items), choices_only.choices_only(items), twins.near_duplicates(items)]
+    found += [twins.overlap(items, _questions(path), path.name) for path in against or []]
+    found += flaws.flaws(items)
+    if json:
+        report.print_json({"items": len(items), "gates": [_told(gate) for gate in found]})
+    else:
+        _show(found, len(items))
+    if any(gate.passed is False for gate in found):
+        raise typer.Exit(EXIT_ERROR)
+
+
+def _items(places: list[Path] | None) -> list[Item]:
+    from akb.tasks.folder import Folder
+    from akb.tasks.items import read_items
+
+    files: list[Path] = []
+    for place in places or [options.registry(None).folders["akb-open"].path]:
+        files += Folder.read(place).data_files if place.is_dir() else [place]
+    items = [item for _, item in read_items(files)]
+    if not items:
+        raise AkbError("there are no items", where=", ".join(map(str, files)) or "akb bank check")
+    return items
+
+
+def _questions(path: Path) -> list[Question]:
+    from akb.tasks.items import Fields, question_from, read_records
+
+    rows = enumerate(read_records(path), 1)
+    return [question_from(row, Fields(), where, number) for number, (where, row) in rows]
+
+
+def _told(gate: Gate) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(gate)
+
+
+def _show(found: list[Gate], count: int) -> None:
+    from akb import report
+
+    marks = {True: "holds", False: "DOES NOT HOLD", None: ""}
+    rows = [(gate.name, gate.figure, gate.wanted, marks[gate.passed]) for gate in found]
+    report.show(report.listing(("gate", "found", "wanted", ""), rows, f"{count} items"))
+    for gate in found:
+        if gate.details:
+            more = len(gate.details) - DETAILS
+            told = [*gate.details[:DETAILS], *([f"and {more} more (all with --json)"] if more > 0 else [])]
+            report.show("\n".join([f"\n{gate.name}:", *(f"  {detail}" for detail in told)]))
