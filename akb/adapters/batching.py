@@ -27,15 +27,25 @@ def plan(needs: Sequence[Need]) -> list[list[int]]:
     Returns:
         Batches of indices. A pure function of the argument.
     """
-    order: dict[object, int] = {}
-    for need in needs:
-        order.setdefault(need.kind, len(order))
-    by_length = sorted(range(len(needs)), key=lambda i: (order[needs[i].kind], -needs[i].tokens, i))
+    kinds: dict[object, list[int]] = {}
+    for index, need in enumerate(needs):
+        kinds.setdefault(need.kind, []).append(index)
     batches: list[list[int]] = []
-    for index in by_length:
-        need = needs[index]
-        first = needs[batches[-1][0]] if batches else None  # the longest of its batch
-        if first is None or first.kind != need.kind or first.tokens * (len(batches[-1]) + 1) > need.budget:
+    for indices in kinds.values():
+        batches += _filled(needs, sorted(indices, key=lambda index: -needs[index].tokens))
+    return batches
+
+
+def _filled(needs: Sequence[Need], indices: Sequence[int]) -> list[list[int]]:
+    """Batches of one kind, each as full as its budget allows; the last two are as large as one another, for a batch of
+    a few takes nearly as long as a full one."""
+    batches: list[list[int]] = []
+    for index in indices:
+        longest = needs[batches[-1][0]].tokens if batches else 0
+        if not batches or longest * (len(batches[-1]) + 1) > needs[index].budget:
             batches.append([])
         batches[-1].append(index)
+    if len(batches) > 1 and len(batches[-2]) > len(batches[-1]):
+        rest = batches[-2] + batches[-1]
+        batches[-2:] = [rest[: -(-len(rest) // 2)], rest[-(-len(rest) // 2) :]]
     return batches

@@ -4,18 +4,19 @@ Prompts are read some rows at a time, behind what they share, as `scoring` reads
 in one store. Then every row that is not over gets one token a step; rows that are over are dropped a quarter at once.
 
 A model that cannot be given masks and positions of our own (see `scoring`), or whose attention window is shorter than
-prompt and reply, is left to transformers' `generate`; so is all decoding of the plain engine, one prompt at a time.
+prompt and reply, is left to transformers' `generate`, prompts of one length together; so is all decoding of the plain
+engine, one prompt at a time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from akb.adapters import causal
-from akb.adapters.keyvalues import Prefix, Store
+from akb.adapters.keyvalues import Arena, Prefix, Store
 from akb.adapters.rendering import Encoded
 from akb.adapters.scoring import Scorer
 from akb.adapters.trees import grow
@@ -66,9 +67,10 @@ class Sampling:
             if logits.device.type == "cpu":  # numpy's takes a tenth of the time
                 return [int(token) for token in logits.numpy().argmax(-1)]
             return [int(token) for token in logits.argmax(-1).tolist()]
-        likely, tokens = (logits / self.temperature).softmax(-1).sort(dim=-1, descending=True, stable=True)
+        below = logits - logits.amax(-1, keepdim=True)  # or a small temperature would make them infinite
+        likely, tokens = (below / self.temperature).softmax(-1).sort(dim=-1, descending=True, stable=True)
         reached = likely.cumsum(-1)
-        kept = (reached - likely < self.top_p).sum(-1, keepdim=True)  # at least one
+        kept = (reached - likely < self.top_p).sum(-1, keepdim=True).clamp(min=1)
         within = reached.gather(1, kept - 1)
         drawn = torch.tensor([[random.random()] for random in randoms], dtype=reached.dtype, device=reached.device)
         at = torch.searchsorted(reached, drawn * within, right=True).minimum(kept - 1)
@@ -82,15 +84,13 @@ class Decoder:
 
     Attributes:
         scorer: the model's; it knows what the model can be given, and keeps prefixes.
-        pad: id of the padding.
         ends: ids that end a reply, for transformers' `generate`.
-        tokens: the most of prompts that are read at once.
+        arena: memory of the last batch's keys and values, for the next one's.
     """
 
     scorer: Scorer
-    pad: int
     ends: tuple[int, ...]
-    tokens: int = 1024
+    arena: Arena = field(default_factory=Arena)
 
     @property
     def model(self) -> Any:
@@ -106,14 +106,18 @@ class Decoder:
 
         longest = max(len(asked.ids) + asked.most for asked in batch)
         with torch.inference_mode():
-            if self.scorer.engine == "plain":
-                return [self._generated([asked], sampling)[0] for asked in batch]
-            if self.scorer.takes_trees(batch[0].ids) and longest <= causal.window(self.model):
+            way = self.scorer.way(batch[0].ids, longest)
+            if way == "trees":
                 prefix = self.scorer.prefix(batch[0].ids[:shared]) if shared else None
                 return self._together(batch, sampling, prefix)
-            if sampling.temperature > 0:  # `generate` has one random state for all rows
-                return [self._generated([asked], sampling)[0] for asked in batch]
-            return self._generated(batch, sampling)
+            alike: dict[object, list[int]] = {}  # padding on the left reaches what some of these models compute
+            for number, asked in enumerate(batch):
+                single = way == "alone" or sampling.temperature > 0  # `generate` has one random state for all rows
+                alike.setdefault((len(asked.ids), number if single else None), []).append(number)
+            new: dict[int, list[int]] = {}
+            for numbers in alike.values():
+                new |= zip(numbers, self._generated([batch[number] for number in numbers], sampling), strict=True)
+            return [new[number] for number in range(len(batch))]
 
     def _together(self, batch: Sequence[Asked], sampling: Sampling, prefix: Prefix | None) -> list[list[int]]:
         """Step by step, all rows that are not over."""
@@ -138,33 +142,29 @@ class Decoder:
             logits = rows.step(picked)
 
     def _generated(self, batch: Sequence[Asked], sampling: Sampling) -> list[list[int]]:
-        """By transformers' `generate`."""
+        """By transformers' `generate`, for prompts of one length."""
         import torch
         from transformers import GenerationConfig, StoppingCriteriaList
 
-        longest = max(len(asked.ids) for asked in batch)
-        ids = torch.full((len(batch), longest), self.pad, dtype=torch.long)
-        mask = torch.zeros_like(ids)
-        for number, asked in enumerate(batch):
-            ids[number, longest - len(asked.ids) :] = torch.tensor(asked.ids)
-            mask[number, longest - len(asked.ids) :] = 1
+        ids = torch.tensor([asked.ids for asked in batch], device=causal.device(self.model))
         drawn = {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
         if sampling.temperature > 0:
             torch.manual_seed(batch[0].seed)
-        lengths, device = _Lengths(batch, longest), causal.device(self.model)
+        self.scorer.settle(max(len(asked.ids) + asked.most for asked in batch))
+        lengths = _Lengths(batch, ids.shape[1])
         out = self.model.generate(
-            input_ids=ids.to(device),
-            attention_mask=mask.to(device),
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
             generation_config=GenerationConfig(
                 max_new_tokens=max(asked.most for asked in batch),
                 eos_token_id=list(self.ends) or None,
-                pad_token_id=self.pad,
+                pad_token_id=self.scorer.pad,
                 use_cache=self.scorer.engine != "plain",
                 **(drawn if sampling.temperature > 0 else {"do_sample": False}),
             ),
             stopping_criteria=StoppingCriteriaList([lengths]),
         )
-        new = out[:, longest:].tolist()
+        new = out[:, ids.shape[1] :].tolist()
         return [ids[: lengths.found.get(number, len(ids))] for number, ids in enumerate(new)]
 
 
@@ -182,13 +182,14 @@ class _Rows:
         self.ends = [len(asked.ids) for asked in batch]
         self.start = max(self.ends)
         room = self.start + min(FIRST_ROOM, max(asked.most for asked in batch))
-        self.store = Store(len(batch), causal.layers(decoder.model), room, prefix)
+        blank = slice(min(self.ends), self.start)
+        self.store = Store(decoder.arena, len(batch), causal.layers(decoder.model), room, blank, prefix)
 
     def read(self) -> torch.Tensor:
         """Read the prompts; the logits after each, (rows, vocabulary)."""
         import torch
 
-        some = max(1, self.decoder.tokens // max(len(tree.ids) for tree in self.trees))
+        some = max(1, self.decoder.scorer.tokens // max(len(tree.ids) for tree in self.trees))
         parts = [slice(at, at + some) for at in range(0, len(self.trees), some)]
         logits = torch.cat([self._read(part) for part in parts])
         self.store.length = self.start

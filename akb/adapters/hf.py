@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from akb.adapters.generation import Replies
     from akb.adapters.scoring import Scorer
 
-VERSION = "hf/1"
+VERSION = "hf/2"
 READ, READ_ON_CPU = 16384, 1024  # tokens that go through the model at once; on a CPU, what its cache can hold of them
-KEPT, KEPT_ON_CPU = 1 << 32, 1 << 27  # bytes of keys and values of replies that are generated together
+KEPT, KEPT_ON_CPU = 1 << 32, 1 << 28  # bytes of keys and values of replies that are generated together
 
 
 class Args(Strict):
@@ -256,6 +256,8 @@ class HF:
                     fix="Use a smaller dtype (--dtype bfloat16), --set model.quantize=4bit, or spread the model: "
                     "--set model.device_map=auto",
                 ) from None
+        self.__dict__.pop("_decoder", None)  # with the memory that it keeps for the next batch
+        self._scorer.forget()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         middle = len(batch) // 2
@@ -279,7 +281,7 @@ class HF:
     def _scorer(self) -> Scorer:
         from akb.adapters.scoring import Scorer
 
-        return Scorer(self._model, self._pad, self.args.engine)
+        return Scorer(self._model, self._pad, self.args.engine, self._read_tokens)
 
     def _in_tokens(self, requests: Sequence[Request]) -> tuple[list[Encoded], int]:
         """The requests of a batch in tokens, and how many tokens their prompts share."""
@@ -303,7 +305,7 @@ class HF:
     def _decoder(self) -> Decoder:
         from akb.adapters.decoding import Decoder
 
-        return Decoder(self._scorer, self._pad, self._replies.ends, self._read_tokens)
+        return Decoder(self._scorer, self._replies.ends)
 
     @cached_property
     def _replies(self) -> Replies:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,26 @@ class Prefix:
         return _cache(_kinds()[0](*(part.expand(rows, -1, -1, -1) for part in pair)) for pair in self.layers)
 
 
+class Arena:
+    """Memory that the stores of one batch after another use again: fresh memory costs a third of reading the prompts,
+    because the system hands it out page by page."""
+
+    def __init__(self) -> None:
+        self._free: dict[tuple[int, int], torch.Tensor] = {}
+
+    def tensor(self, place: tuple[int, int], like: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+        """A tensor of this shape with any content, of the dtype and on the device of another.
+
+        Args:
+            place: one tensor of a place is in use at a time.
+        """
+        size, held = math.prod(shape), self._free.pop(place, None)
+        if held is None or len(held) < size or held.dtype != like.dtype or held.device != like.device:
+            held = like.new_empty(size + size // 8)  # the next batch may be a little larger
+        self._free[place] = held
+        return held[:size].view(*shape)
+
+
 class Store:
     """Keys and values of a batch of rows that grow together, written in place: nothing is copied for a new token but
     when the room is used up.
@@ -47,10 +68,17 @@ class Store:
     Attributes:
         rows: sequences.
         length: tokens that every row has, padding included.
+
+    Args:
+        room: tokens for which there is room from the start.
+        blank: tokens that not all rows write before they are read: zero until then, for no row sees them, but nothing
+            times NaN is NaN.
     """
 
-    def __init__(self, rows: int, layers: int, room: int, prefix: Prefix | None = None) -> None:
-        self.rows, self.room, self.length = rows, room, 0
+    def __init__(
+        self, arena: Arena, rows: int, layers: int, room: int, blank: slice = slice(0), prefix: Prefix | None = None
+    ) -> None:
+        self.arena, self.rows, self.room, self.blank, self.length = arena, rows, room, blank, 0
         self._layers: list[tuple[torch.Tensor, torch.Tensor] | None] = [None] * layers
         if prefix is not None:
             for number, pair in enumerate(prefix.layers):
@@ -77,22 +105,23 @@ class Store:
         while until > self.room:
             self.room += max(LEAST_ROOM, self.room // 2)
         kept = self._layers[number]
-        pair = tuple(
-            self._roomy(None if kept is None else kept[which], new) for which, new in enumerate((keys, values))
-        )
+        pair = [self._roomy((number, side), kept and kept[side], new) for side, new in enumerate((keys, values))]
         for part, new in zip(pair, (keys, values), strict=True):
             part[rows, :, self.length : until] = new
         self._layers[number] = (pair[0], pair[1])
         return pair[0][rows, :, :until], pair[1][rows, :, :until]
 
-    def _roomy(self, kept: torch.Tensor | None, new: torch.Tensor) -> torch.Tensor:
-        """What is kept, in a tensor with room for as many tokens as there must be. What is not written is zero: no
-        token sees it, but nothing times NaN would be NaN."""
-        if kept is not None and kept.shape[-2] >= self.room:
+    def _roomy(self, place: tuple[int, int], kept: torch.Tensor | None, new: torch.Tensor) -> torch.Tensor:
+        """What is kept, in a tensor with room for as many tokens as there must be."""
+        shape = (self.rows, new.shape[1], self.room, new.shape[3])
+        if kept is None:
+            made = self.arena.tensor(place, new, shape)
+            made[:, :, self.blank] = 0
+            return made
+        if kept.shape[-2] >= self.room:
             return kept
-        made = new.new_zeros((self.rows, new.shape[1], self.room, new.shape[3]))
-        if kept is not None:
-            made[:, :, : kept.shape[2]] = kept
+        made = new.new_empty(shape)
+        made[:, :, : kept.shape[2]] = kept
         return made
 
     def keep(self, rows: Sequence[int]) -> None:

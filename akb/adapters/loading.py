@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from akb.adapters.snapshot import TOKENIZERS, Snapshot, silent, weights
@@ -105,13 +106,15 @@ def _exact_logits(loaded: Any) -> None:
     if head is None:
         return
     exact = copy.deepcopy(head).float()  # a copy, so that tied input embeddings stay as they are
-    forward, half = exact.forward, head.weight.dtype
+    half = head.weight.dtype
 
-    def in_fp32(hidden: Any) -> Any:
+    def in_fp32(layer: Any, hidden: Any) -> Any:
         with _products_of(half, hidden.device):
-            return forward(hidden.float())
+            return type(layer).forward(layer, hidden.float())
 
-    exact.forward = in_fp32
+    exact.forward = MethodType(
+        in_fp32, exact
+    )  # bound, so that who copies the layer (PEFT does) uses the copy's weights
     loaded.set_output_embeddings(exact)
 
 
@@ -175,7 +178,13 @@ def _with_peft(loaded: Any, name: str, revision: str | None, where: str) -> Any:
     except ImportError:
         raise missing_extra("peft", "peft", needed_for=f"{where} with adapter {name}") from None
     with _quiet(), _explained(where, f"PEFT adapter {name}"):
-        return peft.PeftModel.from_pretrained(loaded, name, **({} if revision is None else {"revision": revision}))
+        tuned = peft.PeftModel.from_pretrained(loaded, name, **({} if revision is None else {"revision": revision}))
+    kind = tuned.active_peft_config
+    if kind.is_prompt_learning and kind.peft_type != peft.PeftType.PREFIX_TUNING:
+        raise AkbError(f"an adapter of the kind {kind.peft_type.value} puts tokens of its own before the prompt, which "
+                       "akb does not score", where=f"{where} with adapter {name}",
+                       fix="LoRA and its kin, full layers and prefix tuning can be used.")  # fmt: skip
+    return tuned
 
 
 def end_ids(loaded: Any, tokenizer: Any) -> tuple[int, ...]:

@@ -41,11 +41,6 @@ class Tree:
     trunk: int
     wanted: tuple[tuple[int, int, tuple[tuple[int, int], ...]], ...]
 
-    @property
-    def scored(self) -> int:
-        """At how many tokens logits are needed."""
-        return len({at for _, _, steps in self.wanted for at, _ in steps})
-
 
 def grow(encoded: Encoded, shared: int = 0) -> Tree:
     """The tree of a question.
@@ -120,9 +115,11 @@ def mask(trees: Sequence[Tree], length: int, shared: int) -> NDArray[np.bool_] |
 
 
 def positions(trees: Sequence[Tree], length: int, shared: int) -> NDArray[np.int64]:
-    """At which position of its own text each token stands: (trees, length)."""
-    found = np.tile(np.arange(shared, shared + length), (len(trees), 1))
+    """At which position of its own text each token stands: (trees, length). Padding stands at the first, so that no
+    position is beyond what the texts need."""
+    found = np.full((len(trees), length), shared)
     for number, tree in enumerate(trees):
+        found[number, : tree.trunk] += np.arange(tree.trunk)
         for at in range(tree.trunk, len(tree.ids)):
             found[number, at] = found[number, tree.parents[at]] + 1
     return found

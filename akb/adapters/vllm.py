@@ -117,11 +117,7 @@ class VLLM:
     def fingerprint(self) -> Mapping[str, Any]:
         told = {**self.reader.fingerprint(), "adapter": VERSION, "vllm": _version()}
         told["logits"] = "float32" if self._exact_logits else self.reader.dtype
-        for name in (
-            "quantization",
-            "max_model_len",
-            "engine_args",
-        ):  # a longer context can change the positions' scale
+        for name in ("quantization", "max_model_len", "engine_args"):  # a longer context can change positions' scale
             if getattr(self.args, name):
                 told[name] = getattr(self.args, name)
         return told

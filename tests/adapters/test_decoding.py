@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import json
+import shutil
+import weakref
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +20,7 @@ from transformers import TemperatureLogitsWarper, TopPLogitsWarper
 from akb.adapters import keyvalues
 from akb.adapters.decoding import Asked, Decoder, Over, Sampling
 from akb.adapters.gathering import Head
-from akb.adapters.keyvalues import Prefix, Store
+from akb.adapters.keyvalues import Arena, Prefix, Store
 from akb.adapters.scoring import Scorer
 from akb.types import Decoding, Generate, Message, Response
 
@@ -54,8 +58,8 @@ def test_rows_that_end_at_different_times_say_what_generate_says(
     if family == "gemma2":
         model.config.sliding_window = 500
     batch = asked(prompts(6, shared), [2, 17, 5, 9, 1, 17])
-    ours = Decoder(Scorer(model, 0), 0, (), tokens=64).replies(batch, Sampling(), shared)
-    alone = Decoder(Scorer(model, 0, "plain"), 0, ()).replies(batch, Sampling())
+    ours = Decoder(Scorer(model, 0, tokens=64), ()).replies(batch, Sampling(), shared)
+    alone = Decoder(Scorer(model, 0, "plain"), ()).replies(batch, Sampling())
     assert ours == alone
     assert [len(new) for new in ours] == [2, 17, 5, 9, 1, 17]
 
@@ -63,7 +67,7 @@ def test_rows_that_end_at_different_times_say_what_generate_says(
 def test_generate_is_not_called_where_our_own_loop_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
     model, batch = weights("llama"), asked(prompts(2), [3, 3])
     monkeypatch.setattr(type(model), "generate", lambda *_, **__: pytest.fail("generate was called"))
-    Decoder(Scorer(model, 0), 0, ()).replies(batch, Sampling())
+    Decoder(Scorer(model, 0), ()).replies(batch, Sampling())
 
 
 def test_examples_that_many_prompts_share_are_read_once(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +131,7 @@ def test_what_is_drawn_for_a_prompt_depends_on_no_other(zoo: Zoo) -> None:
 
 def test_a_store_keeps_rows_apart_and_drops_those_that_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keyvalues, "LEAST_ROOM", 2)
-    store, random = Store(3, 1, 1), torch.Generator().manual_seed(0)
+    store, random = Store(Arena(), 3, 1, 1), torch.Generator().manual_seed(0)
     steps = [torch.randn(3, 2, length, 4, generator=random) for length in (3, 1, 1, 4)]
     for number, step in enumerate(steps):
         for rows in (slice(0, 2), slice(2, 3)):
@@ -143,29 +147,55 @@ def test_a_store_keeps_rows_apart_and_drops_those_that_are_not_kept(monkeypatch:
     assert torch.equal(kept[0], torch.cat(steps, 2)[[2, 0]])
 
 
-def test_a_finished_batch_leaves_its_memory(zoo: Zoo) -> None:
-    import gc
-    import weakref
+def test_a_finished_batch_leaves_no_store_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, stores, before = weights("llama"), list[weakref.ref[Store]](), Store.cache
 
-    model, stores = weights("llama"), list[weakref.ref[Store]]()
-    gc.disable()
+    def watched(self: Store, rows: slice = slice(None)) -> object:
+        stores.append(weakref.ref(self))
+        return before(self, rows)
+
+    monkeypatch.setattr(Store, "cache", watched)
+    gc.disable()  # a cycle of references would keep a store until the collector comes
     try:
-        before = Store.cache
-
-        def watched(self: Store, rows: slice = slice(None)) -> object:
-            stores.append(weakref.ref(self))
-            return before(self, rows)
-
-        Store.cache = watched  # type: ignore[method-assign]
-        Decoder(Scorer(model, 0), 0, ()).replies(asked(prompts(2), [3, 3]), Sampling())
+        Decoder(Scorer(model, 0), ()).replies(asked(prompts(2), [3, 3]), Sampling())
     finally:
-        Store.cache = before  # type: ignore[method-assign]
         gc.enable()
     assert stores
     assert all(ref() is None for ref in stores)
 
 
+def test_the_next_batch_takes_the_memory_of_the_last() -> None:
+    arena, like = Arena(), torch.zeros(1)
+    first = arena.tensor((0, 0), like, (3, 2, 10, 4))
+    assert arena.tensor((0, 0), like, (2, 2, 9, 4)).data_ptr() == first.data_ptr()
+    assert arena.tensor((0, 1), like, (2, 2, 9, 4)).data_ptr() != first.data_ptr()
+    assert arena.tensor((0, 0), like.bfloat16(), (2, 2, 9, 4)).dtype == torch.bfloat16
+
+
+def test_what_memory_held_before_reaches_no_reply(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = asked(prompts(5), [6] * 5)
+    clean = Decoder(Scorer(weights("llama"), 0), ()).replies(batch, Sampling())
+    empty = torch.Tensor.new_empty
+    monkeypatch.setattr(torch.Tensor, "new_empty", lambda self, *size: empty(self, *size).fill_(float("nan")))
+    assert Decoder(Scorer(weights("llama"), 0), ()).replies(batch, Sampling()) == clean
+
+
+def test_rows_that_are_over_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, before = list[int](), Store.keep
+
+    def watched(self: Store, rows: Sequence[int]) -> None:
+        kept.append(len(rows))
+        before(self, rows)
+
+    monkeypatch.setattr(Store, "keep", watched)
+    Decoder(Scorer(weights("llama"), 0), ()).replies(asked(prompts(6), [1, 1, 4, 6, 8, 9]), Sampling())
+    assert kept == [4, 3, 2, 1]
+
+
 def test_a_reply_longer_than_the_attention_window_is_left_to_generate(zoo: Zoo, tmp_path: Path) -> None:
     requests = [Generate((say(" ".join(WORDS[n : n + 4])),), Decoding(max_tokens=9)) for n in range(4)]
-    folder = zoo.folder("mistral")
+    folder = tmp_path / "window"
+    shutil.copytree(zoo.folder("mistral"), folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "sliding_window": 30}))
     assert said(answers(adapter(folder), requests)) == said(answers(adapter(folder, engine="plain"), requests))

@@ -113,6 +113,10 @@ def test_batches_hold_each_request_once_keep_kinds_apart_and_keep_to_the_budget(
         assert len(batch) == 1 or padded <= budgets[str(kind)]
 
 
+def test_the_last_two_batches_share_what_is_left() -> None:
+    assert [len(batch) for batch in batching.plan([batching.Need("a", 1, 8)] * 18)] == [8, 5, 5]
+
+
 def gathered(head: Head, model: Any, text: torch.Tensor, flat: list[int]) -> torch.Tensor:
     return torch.cat(list(head.pieces(flat, lambda: model(input_ids=text, use_cache=False).logits)))
 
@@ -206,7 +210,7 @@ def test_sharing_changes_no_log_probability(zoo: Zoo, family: str) -> None:
 def test_models_that_cannot_be_given_trees_are_found_out(zoo: Zoo, family: str, takes: bool) -> None:
     asked = adapter(zoo.folder(family))
     answers(asked, battery()[:2])
-    assert asked._scorer.trees is takes
+    assert asked._scorer.way(range(2, 60), 60) == ("trees" if takes else "chains")
 
 
 def test_an_attention_window_that_closes_over_a_question_is_heeded(zoo: Zoo, tmp_path: Path) -> None:
@@ -214,11 +218,11 @@ def test_an_attention_window_that_closes_over_a_question_is_heeded(zoo: Zoo, tmp
     folder = tmp_path / "model"
     shutil.copytree(zoo.folder("mistral"), folder)
     config = json.loads((folder / "config.json").read_text("utf-8"))
-    (folder / "config.json").write_text(json.dumps(config | {"sliding_window": 30}), "utf-8")
+    (folder / "config.json").write_text(json.dumps(config | {"sliding_window": 40}), "utf-8")
     asked = adapter(folder)
     ours = logprobs(answers(asked, battery()))
     theirs = logprobs(answers(adapter(folder, engine="plain"), battery()))
-    assert asked._scorer.trees is True
+    assert [asked._scorer.way(range(2, 30), longest) for longest in (40, 41)] == ["trees", "chains"]
     assert max(abs(a - b) for a, b in zip(ours, theirs, strict=True)) < NEAR
 
 
