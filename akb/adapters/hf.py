@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 VERSION = "hf/2"
 READ, READ_ON_CPU = 16384, 1024  # tokens that go through the model at once; on a CPU, what its cache can hold of them
-KEPT, KEPT_ON_CPU = 1 << 32, 1 << 28  # bytes of keys and values of replies that are generated together
+KEPT, KEPT_ON_CPU = 1 << 32, 1 << 27  # bytes of keys and values of replies that are generated together
 
 
 class Args(Strict):
