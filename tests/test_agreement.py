@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.inter_rater import cohens_kappa, to_table
+from typer.testing import CliRunner
 
+from akb.bank import readings
+from akb.cli.app import app
+from akb.errors import AkbError
 from akb.stats import agreement
 
 # Krippendorff 2011, example C: four observers, twelve units, nominal data with missing ratings
@@ -80,3 +87,49 @@ def test_what_nobody_rated_twice_says_nothing() -> None:
     assert math.isnan(agreement.krippendorff([[1, None]]))
     assert math.isnan(agreement.cohen([[1, None], [None, 2]]))
     assert math.isnan(agreement.interval([[1, None]], agreement.raw, draws=10)[0])
+
+
+# -- the log of readings --
+
+
+def reading(item: str, by: str, answer: int | None, key: int = 0, **more: Any) -> dict[str, Any]:
+    told = {"round": 1, "item": item, "version": 1, "category": "sound", "by": by, "kind": "model", "blind": True}
+    return {**told, "date": "2026-11-21", "answer": answer, "key": key, "verdict": "clear", "canary": "c", **more}
+
+
+def test_the_log_says_how_far_readers_agree_with_keys_and_with_one_another(tmp_path: Path) -> None:
+    log = tmp_path / "round.jsonl"
+    rows = [
+        reading("a", "one", 0), reading("a", "two", 0),
+        reading("b", "one", 1, key=1), reading("b", "two", 2, key=1),
+        reading("c", "one", 3, key=3, category="music"),
+        reading("c", "two", None, key=3, category="music", verdict="ambiguous"),
+        reading("d", "one", 2, key=2), reading("a", "one", 1, version=2),
+    ]  # fmt: skip
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    shown = CliRunner().invoke(app, ["bank", "agreement", str(log), "--json"])
+    found = json.loads(shown.stdout)
+    assert [(row["by"], row["readings"], row["key"]) for row in found["readers"]] == [
+        ("one", 5, 4 / 5),
+        ("two", 3, 1 / 3),
+    ]
+    whole, sound, music = found["agreement"]
+    assert (whole["name"], whole["items"], whole["twice"]) == ("all", 5, 3)
+    assert whole["raw"] == pytest.approx(1 / 3)
+    assert (sound["raw"], music["raw"]) == (0.5, 0)
+    assert "agreement of readers" in CliRunner().invoke(app, ["bank", "agreement", str(log)]).stdout
+
+
+def test_a_damaged_log_is_told_by_file_and_line(tmp_path: Path) -> None:
+    log = tmp_path / "round.jsonl"
+    log.write_text(
+        json.dumps(reading("a", "one", 0)) + "\n" + json.dumps({**reading("a", "two", 0), "verdict": "fine"})
+    )
+    with pytest.raises(AkbError, match="verdict") as told:
+        readings.read([log])
+    assert told.value.where == f"{log}:2"
+
+
+def test_the_logs_of_akb_open_can_be_read() -> None:
+    shown = CliRunner().invoke(app, ["bank", "agreement", "--json"])
+    assert json.loads(shown.stdout)["agreement"][0]["items"] >= 346

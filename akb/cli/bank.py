@@ -12,6 +12,7 @@ from akb.errors import EXIT_ERROR, AkbError
 
 if TYPE_CHECKING:
     from akb.bank.gates import Gate
+    from akb.bank.readings import Agreement
     from akb.tasks.items import Item
     from akb.types import Question
 
@@ -55,6 +56,54 @@ def check(
         _show(found, len(items))
     if any(gate.passed is False for gate in found):
         raise typer.Exit(EXIT_ERROR)
+
+
+@app.command("agreement")
+def agreement_(
+    logs: Annotated[
+        list[Path] | None, typer.Argument(help="Logs of readings (JSONL) [default: akb-open's reviews].")
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Tell how far blind readers agree with the keys and with one another.
+
+    raw: pairs of readings that are the same; kappa: Cohen's, of pairs of readers; AC1: Gwet's; alpha: Krippendorff's.
+    """
+    from dataclasses import asdict
+
+    from akb import report
+    from akb.bank import readings
+
+    found = readings.read(logs or sorted((options.registry(None).folders["akb-open"].path / "reviews").glob("*.jsonl")))
+    if not found:
+        raise AkbError("there are no readings", where="akb bank agreement")
+    groups, by = list(readings.agreements(found)), list(readings.readers(found))
+    if json:
+        names = ("by", "readings", "key", "unclear")
+        report.print_json({"readers": [dict(zip(names, row, strict=True)) for row in by],
+                           "agreement": [{k: _known(v) for k, v in asdict(group).items()} for group in groups]})  # fmt: skip
+        return
+    rows = [(name, count, report.percent(key), report.percent(unclear)) for name, count, key, unclear in by]
+    report.show(report.listing(("reader", "readings", "the key %", "not clear %"), rows))
+    table = [_agreed(group) for group in groups]
+    heads = ("", "items", "read twice", "the key %", "raw %", "95 % interval", "kappa", "AC1", "alpha")
+    report.show(report.listing(heads, table, "\nagreement of readers"))
+
+
+def _known(value: Any) -> Any:
+    """None in place of NaN, which JSON has not."""
+    if isinstance(value, tuple):
+        return [_known(one) for one in value]
+    return None if value != value else value
+
+
+def _agreed(group: Agreement) -> tuple[object, ...]:
+    from akb import report
+
+    beyond = ("-" if value != value else f"{value:.3f}" for value in (group.cohen, group.gwet, group.krippendorff))
+    low, high = group.interval
+    shares = (report.percent(group.key), report.percent(group.raw), f"{report.percent(low)}-{report.percent(high)}")
+    return (group.name, group.items, group.twice, *shares, *beyond)
 
 
 def _items(places: list[Path] | None) -> list[Item]:
