@@ -80,8 +80,9 @@ def agreement_(
     groups, by = list(readings.agreements(found)), list(readings.readers(found))
     if json:
         names = ("by", "readings", "key", "unclear")
-        report.print_json({"readers": [dict(zip(names, row, strict=True)) for row in by],
-                           "agreement": [{k: _known(v) for k, v in asdict(group).items()} for group in groups]})  # fmt: skip
+        readers = [dict(zip(names, row, strict=True)) for row in by]
+        shares = [{name: _known(value) for name, value in asdict(group).items()} for group in groups]
+        report.print_json({"readers": readers, "agreement": shares})
         return
     rows = [(name, count, report.percent(key), report.percent(unclear)) for name, count, key, unclear in by]
     report.show(report.listing(("reader", "readings", "the key %", "not clear %"), rows))
