@@ -176,6 +176,9 @@ class Limited(torch.nn.Module):  # type: ignore[misc]
     def get_output_embeddings(self) -> Any:
         return self.inner.get_output_embeddings()
 
+    def get_input_embeddings(self) -> Any:
+        return self.inner.get_input_embeddings()
+
     def _check(self, ids: torch.Tensor) -> None:
         if len(ids) > self.most:
             self.refused += 1
@@ -207,7 +210,7 @@ def test_a_batch_that_memory_cannot_hold_is_split_and_answered_the_same(zoo: Zoo
 
 def test_a_batch_of_replies_is_split_too(zoo: Zoo) -> None:
     folder = zoo.folder("llama")
-    asked, model = limited(folder, most=6)
+    asked, model = limited(folder, most=8)
     ours = [response.text for response in answers(asked, PROMPTS * 2)]
     assert model.refused > 0
     assert ours == [response.text for response in answers(adapter(folder), PROMPTS * 2)]
