@@ -21,7 +21,12 @@ PART = 12_000
 
 
 def bank_stems() -> list[str]:
-    files = sorted((ROOT / "tasks" / "akb-open").glob("**/*.jsonl"))
+    bank = ROOT / "tasks" / "akb-open"
+    files = [
+        bank / "fewshot.jsonl",
+        *sorted(bank.glob("questions/**/*.jsonl")),
+        *sorted(bank.glob("candidates/*.jsonl")),
+    ]
     return [json.loads(line)["question"] for file in files for line in file.read_text(encoding="utf-8").splitlines()]
 
 
