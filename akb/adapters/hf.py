@@ -48,7 +48,8 @@ class Args(Strict):
         revision: commit, branch or tag on the hub.
         quantize: 4 or 8 bit weights (bitsandbytes; CUDA).
         peft: folder or repository of a PEFT adapter to be put on the model.
-        batch_tokens: the most tokens that go through the model at once; null for a size that suits the device.
+        batch_tokens: the most tokens that go through the model at once, and the most of replies, with their prompts,
+            that are generated together; null for sizes that suit the device.
         trust_remote_code: run code that comes with the model.
         attention: transformers' attention implementation; null for its choice.
         template: overrules the card: "chat" or "plain".

@@ -46,7 +46,7 @@ class Arena:
     because the system hands it out page by page."""
 
     def __init__(self) -> None:
-        self._free: dict[tuple[int, int], torch.Tensor] = {}
+        self._held: dict[tuple[int, int], torch.Tensor] = {}
 
     def tensor(self, place: tuple[int, int], like: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
         """A tensor of this shape with any content, of the dtype and on the device of another.
@@ -54,10 +54,9 @@ class Arena:
         Args:
             place: one tensor of a place is in use at a time.
         """
-        size, held = math.prod(shape), self._free.pop(place, None)
+        size, held = math.prod(shape), self._held.get(place)
         if held is None or len(held) < size or held.dtype != like.dtype or held.device != like.device:
-            held = like.new_empty(size + size // 8)  # the next batch may be a little larger
-        self._free[place] = held
+            held = self._held[place] = like.new_empty(size + size // 8)  # the next batch may be a little larger
         return held[:size].view(*shape)
 
 

@@ -109,7 +109,7 @@ def _exact_logits(loaded: Any) -> None:
     half = head.weight.dtype
 
     def in_fp32(layer: Any, hidden: Any) -> Any:
-        with _products_of(half, hidden.device):
+        with _products_of(half if hidden.dtype == half else None, hidden.device):
             return type(layer).forward(layer, hidden.float())
 
     exact.forward = MethodType(
@@ -120,8 +120,9 @@ def _exact_logits(loaded: Any) -> None:
 
 @contextmanager
 def _products_of(half: Any, device: Any) -> Iterator[None]:
-    """Within it a CPU that can multiplies fp32 matrices by their bf16 parts and adds in fp32. For values that come from
-    bf16 nothing is lost, and it takes half the time. It holds for the whole process, so for as short as can be."""
+    """Within it a CPU that can multiplies fp32 matrices by their bf16 parts and adds in fp32, where bf16 is what both
+    come from: then nothing is lost, and it takes half the time. It holds for the whole process, so for as short as can
+    be."""
     import torch
 
     if half != torch.bfloat16 or device.type != "cpu":

@@ -164,18 +164,8 @@ class Scorer:
         wanted = self._by_chains(trial)
         try:
             found = self._by_trees(trial, 12)
-        except torch.OutOfMemoryError:
-            raise
-        except (
-            RuntimeError,
-            TypeError,
-            ValueError,
-            AttributeError,
-            KeyError,
-            IndexError,
-            NotImplementedError,
-        ) as error:
-            if "out of memory" in str(error).lower():
+        except (RuntimeError, TypeError, ValueError, AttributeError, LookupError) as error:
+            if isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error).lower():
                 raise
             return False  # it takes no such mask or cache
         near = NEAR.get(str(causal.dtype(self.model)).removeprefix("torch."), NEAR_HALF)

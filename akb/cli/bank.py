@@ -43,6 +43,8 @@ def check(
 
     What akb validate looks at in each question is not looked at again. A gate that does not hold ends with exit code 2.
     """
+    from dataclasses import asdict
+
     from akb import report
     from akb.bank import choices_only, flaws, gates, twins
 
@@ -51,7 +53,7 @@ def check(
     found += [twins.overlap(items, _questions(path), path.name) for path in against or []]
     found += flaws.flaws(items)
     if json:
-        report.print_json({"items": len(items), "gates": [_told(gate) for gate in found]})
+        report.print_json({"items": len(items), "gates": [asdict(gate) for gate in found]})
     else:
         _show(found, len(items))
     if any(gate.passed is False for gate in found):
@@ -125,12 +127,6 @@ def _questions(path: Path) -> list[Question]:
 
     rows = enumerate(read_records(path), 1)
     return [question_from(row, Fields(), where, number) for number, (where, row) in rows]
-
-
-def _told(gate: Gate) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(gate)
 
 
 def _show(found: list[Gate], count: int) -> None:

@@ -67,7 +67,8 @@ def test_rows_that_end_at_different_times_say_what_generate_says(
 def test_generate_is_not_called_where_our_own_loop_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
     model, batch = weights("llama"), asked(prompts(2), [3, 3])
     monkeypatch.setattr(type(model), "generate", lambda *_, **__: pytest.fail("generate was called"))
-    Decoder(Scorer(model, 0), ()).replies(batch, Sampling())
+    found = Decoder(Scorer(model, 0), ()).replies(batch, Sampling())
+    assert [len(new) for new in found] == [3, 3]
 
 
 def test_examples_that_many_prompts_share_are_read_once(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
