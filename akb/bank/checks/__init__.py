@@ -7,13 +7,13 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from akb.bank import checks_music, checks_phonetic, checks_technical
+from akb.bank.checks import music, phonetic, technical
 from akb.errors import AkbError, unknown
 
 CHECKS: dict[str, Callable[..., list[bool]]] = {
-    **checks_music.CHECKS,
-    **checks_phonetic.CHECKS,
-    **checks_technical.CHECKS,
+    **music.CHECKS,
+    **phonetic.CHECKS,
+    **technical.CHECKS,
 }
 
 
