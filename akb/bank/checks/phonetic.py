@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from akb.bank.phonetics import (
+from akb.bank.checks.phonetics import (
     ARPA_CONSONANT_IPA,
     IPA_CONSONANTS,
     ORDINALS,
@@ -70,6 +70,11 @@ def primary_stress(options: Sequence[str], *, word: str, pron: Mapping[str, str]
             raise ValueError(f"not a syllable position: {option!r}")
         result.append(words[0] == place)
     return result
+
+
+def stressed_at(options: Sequence[str], *, place: int, pron: Mapping[str, str]) -> list[bool]:
+    """Right is the word whose primary stress is on the syllable of this number, counted from 1."""
+    return [stress_of(option, pron) == place for option in options]
 
 
 def stressed_on_last(options: Sequence[str], *, pron: Mapping[str, str]) -> list[bool]:
@@ -306,6 +311,7 @@ CHECKS: dict[str, Callable[..., list[bool]]] = {
         rhyming_pair,
         rhyme_outsider,
         primary_stress,
+        stressed_at,
         stressed_on_last,
         stress_moves,
         same_stress_pattern,
