@@ -20,7 +20,8 @@ from akb.adapters.cards import Card, CardFile
 from akb.errors import AkbError, unknown
 from akb.strict import parse, read_yaml
 from akb.tasks.asking import Asking
-from akb.tasks.folder import Folder, FolderTask
+from akb.tasks.folder import Folder
+from akb.tasks.fresh import task_of
 from akb.tasks.protocol import Prompt, Protocol
 from akb.types import Adapter, LocalAdapter, RemoteAdapter, Task
 
@@ -235,7 +236,7 @@ class Registry:
         folder = self.folders.get(name)
         if folder is not None:
             data = asking.data or self.settings.data.get(name)
-            return FolderTask(folder, replace(asking, data=None if data is None else str(data)))
+            return task_of(folder, replace(asking, data=None if data is None else str(data)))
         if name in self.task_plugins:
             made: Task = self.task_plugins[name].make((Task,), asking)
             return made

@@ -17,6 +17,7 @@ from akb.registry import Registry
 from akb.settings import Settings
 from akb.tasks.asking import LABELS, Asking
 from akb.tasks.folder import Folder, FolderTask
+from akb.tasks.fresh import task_of
 from akb.tasks.items import read_items
 from akb.tasks.judging import same_text
 from akb.types import Question
@@ -103,7 +104,7 @@ def check_folder(folder: Folder, registry: Registry, report: Report) -> None:
     if folder.file.format == "official":
         return
     where = str(folder.path / "task.yaml")
-    task = FolderTask(folder, _asking(registry))
+    task = task_of(folder, _asking(registry))
     located: list[tuple[str, Question]] | None = report.attempt(lambda: list(task.located()))
     if located is None:
         return

@@ -51,7 +51,7 @@ class TaskFile(Strict):
 
     Attributes:
         format: "item" (the bank's strict format), "fields" (records of any shape), "official" (AKB-2000; the user
-            brings the file).
+            brings the file), "templates" (made from the run's seed; `questions` are those not to be made again).
         questions: file names or globs, beside task.yaml.
         fewshot: file of worked examples in the same format; never test items.
         taxonomy: file with the categories, their titles and their order.
@@ -65,7 +65,7 @@ class TaskFile(Strict):
     license: str = ""
     url: str = ""
     citation: str = ""
-    format: Literal["item", "fields", "official"] = "fields"
+    format: Literal["item", "fields", "official", "templates"] = "fields"
     questions: tuple[str, ...] = ()
     fewshot: str | None = None
     taxonomy: str | None = None
@@ -119,9 +119,17 @@ class Folder:
             return []
         parts = []
         for category in self.taxonomy.categories:
-            parts.append(category.name)
-            parts += [f"{category.name}/{sub.name}" for sub in category.subcategories]
+            known = [sub.name for sub in category.subcategories if self._has(sub.name)]
+            parts += [category.name, *(f"{category.name}/{name}" for name in known)] if known else []
         return parts
+
+    def _has(self, subcategory: str) -> bool:
+        """Whether there may be questions of a subcategory: of those made from templates only where there are some."""
+        if self.file.format != "templates":
+            return True
+        from akb.bank.templates import TEMPLATES
+
+        return any(template.subcategory == subcategory for template in TEMPLATES)
 
 
 class Options(Strict):

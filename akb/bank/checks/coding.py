@@ -13,7 +13,7 @@ from akb.bank.checks.technical import judge
 _LOSSY = {
     "FLAC": False,
     "ALAC": False,
-    "WavPack": False,
+    "Monkey's Audio": False,
     "WAV": False,
     "AIFF": False,
     "MP3": True,

@@ -50,9 +50,7 @@ def distance_for_level(options: Sequence[str], *, near_m: float, near_db: float,
 def level_quantity(options: Sequence[str], *, level_db: float, reference: float, unit: str) -> list[bool]:
     """Whether a voltage or pressure (field quantities) or a power has this level over its reference."""
     factor = {"V": 20, "Pa": 20, "W": 10}[unit]
-    return [
-        abs(factor * math.log10(read(option, {unit: 1.0})[0] / reference) - level_db) < 0.1 for option in options
-    ]
+    return [abs(factor * math.log10(read(option, {unit: 1.0})[0] / reference) - level_db) < 0.1 for option in options]
 
 
 def chain_level(options: Sequence[str], *, level_dbu: float, gain_db: float, voltage_factor: float) -> list[bool]:
