@@ -14,7 +14,7 @@ import hashlib
 import json
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple
@@ -318,6 +318,11 @@ def _damaged(where: str, what: object) -> AkbError:
         where=where,
         fix="Restore the file from a copy, or delete the line: its question is asked again, the rest is kept.",
     )
+
+
+def lines_without(path: Path, key: str, without: Container[str]) -> Iterator[str]:
+    """The lines of a record's file as they are, but for those whose `key` is to be left out."""
+    return (dumps(data) + "\n" for _, data in _lines(path) if data.get(key) not in without)
 
 
 def read_responses(folder: Path) -> Iterator[Recorded]:

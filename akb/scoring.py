@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from akb import files, records
+from akb import files, records, usage
 from akb.engine import next_step
 from akb.errors import AkbError
 from akb.registry import Registry
 from akb.run import Run
 from akb.stats.summary import Row, Summary
 from akb.strict import parse
+from akb.tasks import errata
 from akb.tasks.asking import Asking
 from akb.tasks.multiple_choice import MultipleChoice
 from akb.tasks.protocol import Prompt, Protocol
@@ -32,7 +32,12 @@ def by_policy(summary: Summary, policy: str) -> float | None:
     return POLICIES[policy](summary.rows[0])
 
 
-def rescore(folder: Path, changes: Mapping[str, Any] | None = None, save: Path | None = None) -> Run:
+def rescore(
+    folder: Path,
+    changes: Mapping[str, Any] | None = None,
+    save: Path | None = None,
+    known: errata.Errata | None = None,
+) -> Run:
     """Judge a run again from its record.
 
     Args:
@@ -40,6 +45,7 @@ def rescore(folder: Path, changes: Mapping[str, Any] | None = None, save: Path |
         changes: fields of the protocol that concern judging alone (extraction, normalise, also). Without any, the run's
             outcomes are written anew.
         save: folder for the run under the changed protocol; None: it is not kept.
+        known: errata; questions that were asked in a version with a fault are left out.
 
     Returns:
         The run as judged now.
@@ -57,17 +63,21 @@ def rescore(folder: Path, changes: Mapping[str, Any] | None = None, save: Path |
             raise AkbError(f"--{setting} changes nothing in this run: its protocol does not ask for {ask}",
                            where=str(folder))  # fmt: skip
     task = task_of(run.manifest, dict(changes or {}))
-    pairs = [(trial.id, outcome) for trial, outcome in judged(run, task)]
-    if not changes and save is not None:
+    found = judged(run, task)
+    without = {trial.id for trial, _ in found if known and errata.concerns(known, trial.question)}
+    pairs = [(trial.id, outcome) for trial, outcome in found if trial.id not in without]
+    if without and not pairs:
+        raise AkbError("every question of this run has an erratum; nothing is left to judge", where=str(folder))
+    if not changes and not without and save is not None:
         raise AkbError("nothing is changed that would make it another run", where="--save",
                        fix="Name another rule: --extraction, --normalise, --also.")  # fmt: skip
-    if not changes:
+    if not changes and known is None:
         _write_anew(run, pairs)
         return Run.load(folder)
     if save is not None:
-        return _saved(run, task, pairs, save)
+        return _saved(run, task, pairs, save, without)
     with tempfile.TemporaryDirectory(prefix="akb-score-") as scratch:
-        copy = _saved(run, task, pairs, Path(scratch) / "run")
+        copy = _saved(run, task, pairs, Path(scratch) / "run", without)
         _ = copy.summary  # read it while the files are there
         return Run(run.path, copy.manifest, judged_already=copy.summary)
 
@@ -138,22 +148,37 @@ def _program(name: str, manifest: records.Manifest) -> AkbError:
     )
 
 
-def _saved(run: Run, task: Task, pairs: list[tuple[str, Outcome]], save: Path) -> Run:
-    """The run under its changed protocol, in a folder of its own."""
+def errata_of(manifest: records.Manifest) -> errata.Errata:
+    """The errata of a run's task, as they are known now; empty for a task that has none, or that is not there."""
+    folder = Registry().folders.get(str(manifest.identity.get("task", {}).get("name", "")))
+    return {} if folder is None else folder.errata
+
+
+def _saved(run: Run, task: Task, pairs: list[tuple[str, Outcome]], save: Path, without: Container[str]) -> Run:
+    """The run under its changed protocol and without some of its trials, in a folder of its own."""
     if save.exists() and not (save.is_dir() and not any(save.iterdir())):
         raise AkbError("it is there already, and no empty folder", where=str(save), fix="Name a new one.")
-    asking = task.asking if isinstance(task, MultipleChoice) else None
-    if asking is None:
-        raise AkbError("only multiple-choice runs have rules to change", where=str(run.path))
-    protocol = asking.protocol
-    identity = {**run.manifest.identity, "protocol": protocol.model_dump(mode="json")}
     with files.explained(save):
         save.mkdir(parents=True, exist_ok=True)
-        for name in (records.TRIALS, records.RESPONSES):
-            shutil.copyfile(run.path / name, save / name)
+        for name, key in ((records.TRIALS, "id"), (records.RESPONSES, "trial")):
+            files.write_whole(save / name, records.lines_without(run.path / name, key, without))
     records.write_outcomes(save, pairs)
     sums = {name: files.file_sha256(save / name) for name in (records.TRIALS, records.RESPONSES, records.OUTCOMES)}
-    label = run.manifest.protocol.replace(run.manifest.identity["protocol"]["name"], protocol.name, 1)
-    told = {"protocol": label, "identity": identity, "sha256": sums}
+    told = {**_identified(run, task, pairs), "sha256": sums, "usage": usage.count(records.read_responses(save))}
     records.write_manifest(save, run.manifest.model_copy(update=told))
     return Run.load(save)
+
+
+def _identified(run: Run, task: Task, pairs: list[tuple[str, Outcome]]) -> dict[str, Any]:
+    """What names the run as judged now: its protocol's rules, and which questions have been left out."""
+    identity, label, notes = run.manifest.identity, run.manifest.protocol, run.manifest.notes
+    if isinstance(task, MultipleChoice):
+        protocol = task.asking.protocol
+        label = label.replace(identity["protocol"]["name"], protocol.name, 1)
+        identity = {**identity, "protocol": protocol.model_dump(mode="json")}
+    kept = {name for name, _ in pairs}
+    left_out = [trial.id for trial in records.read_trials(run.path) if trial.id not in kept]
+    if left_out:
+        identity = {**identity, "left_out": left_out}
+        notes = (*notes, f"{len(left_out)} questions left out, which have errata: {', '.join(left_out)}")
+    return {"protocol": label, "identity": identity, "notes": notes}

@@ -19,6 +19,9 @@ def score(
     also: Annotated[
         str | None, typer.Option(help="Judge replies by this rule as well: mmau-string-match, MMAU's official one.")
     ] = None,
+    errata: Annotated[
+        bool, typer.Option("--errata", help="Leave out questions that were found wrong since, in the version asked.")
+    ] = False,
     policy: Annotated[
         str, typer.Option(help="What was not readable is: strict (wrong), chance, or excluded.")
     ] = "strict",
@@ -30,11 +33,12 @@ def score(
     """Judge runs again from their records.
 
     Without a rule the run's own is used (by the code as it is now), and its outcomes are written anew. With another
-    rule the run is left as it is: its table is printed under a name that says so, and kept only with --save.
+    rule, or --errata, the run is left as it is: its table is printed under a name that says so, and kept only with --save.
     """
     from akb import report
     from akb.errors import AkbError
-    from akb.scoring import POLICIES, by_policy, rescore
+    from akb.records import read_manifest
+    from akb.scoring import POLICIES, by_policy, errata_of, rescore
 
     if policy not in POLICIES:
         raise AkbError(f"no policy is called {policy!r}", fix=f"Wanted: {', '.join(POLICIES)}.")
@@ -44,7 +48,7 @@ def score(
     changes = {name: value for name, value in pairs.items() if value is not None}
     found = []
     for folder in runs:
-        run = rescore(folder, changes, save)
+        run = rescore(folder, changes, save, errata_of(read_manifest(folder)) if errata else None)
         if json:
             found.append({**run.to_dict(), "policy": policy, "by_policy": by_policy(run.summary, policy)})
             continue

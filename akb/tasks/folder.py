@@ -14,8 +14,9 @@ from pydantic import Field
 from akb.errors import AkbError
 from akb.files import explained_read
 from akb.strict import Strict, parse, read_yaml
-from akb.tasks import official
+from akb.tasks import errata, official
 from akb.tasks.asking import Asking
+from akb.tasks.errata import Errata
 from akb.tasks.items import Fields, question_from, read_items, read_records
 from akb.tasks.multiple_choice import MultipleChoice
 from akb.types import Question
@@ -55,6 +56,7 @@ class TaskFile(Strict):
         questions: file names or globs, beside task.yaml.
         fewshot: file of worked examples in the same format; never test items.
         taxonomy: file with the categories, their titles and their order.
+        errata: file of items that were found wrong; `akb score --errata` judges old runs without them.
         fields: for format "fields": which field of a record holds what.
         protocol: the protocol that the task is meant for; the run's setting goes first.
     """
@@ -69,6 +71,7 @@ class TaskFile(Strict):
     questions: tuple[str, ...] = ()
     fewshot: str | None = None
     taxonomy: str | None = None
+    errata: str | None = None
     fields: Fields = Fields()
 
 
@@ -95,6 +98,11 @@ class Folder:
             return None
         path = self.path / self.file.taxonomy
         return parse(Taxonomy, read_yaml(path), str(path))
+
+    @cached_property
+    def errata(self) -> Errata:
+        """Items that were found wrong, by id; empty if none were."""
+        return {} if self.file.errata is None else errata.read(self.path / self.file.errata)
 
     @cached_property
     def data_files(self) -> tuple[Path, ...]:

@@ -124,9 +124,7 @@ def pipe_resonance(options: Sequence[str], *, lowest_hz: int, closed: bool) -> l
     return verdicts
 
 
-def string_by_beats(
-    options: Sequence[str], *, fork_hz: int, beats: int, tightened: bool, slower: bool
-) -> list[bool]:
+def string_by_beats(options: Sequence[str], *, fork_hz: int, beats: int, tightened: bool, slower: bool) -> list[bool]:
     """Which frequencies of a string fit the beats with a fork and how they change with its tension."""
     verdicts = []
     for option in options:

@@ -172,7 +172,7 @@ def no_leakage(options: Sequence[str], *, rate_hz: int, length: int) -> list[boo
 
 def bin_change(options: Sequence[str], *, old: tuple[int, int], new: tuple[int, int]) -> list[bool]:
     """How the bin spacing changes between two pairs of sampling rate and DFT length."""
-    words = {"To a quarter": 1, "To a half": 2, "To twice": 8, "To four times": 16}  # in quarters
+    words = {"A quarter as wide": 1, "Half as wide": 2, "Twice as wide": 8, "Four times as wide": 16}  # in quarters
     quarters = 4 * new[0] * old[1] / (old[0] * new[1])
     return [words[one_of(tuple(words), option)] == quarters for option in options]
 

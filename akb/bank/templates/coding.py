@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import product
+from itertools import chain, pairwise, product
 
 from akb.bank.templates.frame import Draft, Draw, Template, number
 from akb.tasks.items import Source
 
 FORMATS = list(product((8, 16, 24, 32, 48, 64, 96, 192), (8, 16, 24, 32), (1, 2)))
 STREAMS = list(product(range(2, 61), (48, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)))
+RATIOS = (1 / 8, 1 / 4, 1 / 2, 2 / 3, 3 / 4, 4 / 3, 3 / 2, 2, 4, 8)  # of a wrong size to the right one
 LOSSLESS = ("FLAC", "ALAC", "AIFF", "Monkey's Audio")
 LOSSY = ("MP3", "AAC", "Ogg Vorbis", "Opus")
 ERRORS = (
@@ -27,8 +28,6 @@ SLOTS: tuple[dict[str, str], ...] = (  # words, and what each is misheard as
     {"our": "her"},
     {"old": "cold", "new": "blue", "long": "strong", "red": "dead"},
     {"gate": "date", "bridge": "ridge", "fence": "hence", "barn": "yarn", "shed": "bed"},
-    {"before": "for", "after": "laughter"},
-    {"noon": "moon", "dawn": "lawn", "dinner": "winter", "school": "pool"},
 )
 EXTRA = ("then", "just", "too", "now", "so")
 STEMS = ("cat", "dog", "sun", "bed", "pin", "hot", "map", "rug", "win", "tea", "bus", "fox", "key", "low")
@@ -59,15 +58,15 @@ def _bits(pcm: tuple[int, int, int]) -> int:
 
 def stream_size(draw: Draw) -> Draft | None:
     """Which stream fills a given number of bytes."""
-    minutes, rate = draw.one([s for s in STREAMS if s[0] * s[1] % 400 == 0])
+    minutes, rate = draw.one([s for s in STREAMS if s[0] * s[1] % 40 == 0])
     total = minutes * rate
-    wrong = draw.around(total, [m * r for m, r in STREAMS if 0.2 < m * r / total < 0.8 or 1.25 < m * r / total < 5])
+    wrong = draw.around(total, [m * r for m, r in STREAMS if m * r / total in RATIOS])
     if wrong is None:
         return None
     streams = [(minutes, rate), *(draw.one([s for s in STREAMS if s[0] * s[1] == size]) for size in wrong)]
     return Draft(
-        question=f"Which of these streams of constant bit rate fills {total * 60 / 8000:g} MB, with one MB a million bytes "
-        "and no account of headers?",
+        question=f"Which of these streams of constant bit rate fills {total * 60 / 8000:g} MB, one MB being "
+        "a million bytes and headers left aside?",
         options=tuple(f"{m} minutes at {r} kbit/s" for m, r in streams),
         check=f"stream_size(megabytes={total * 60 / 8000:g})",
         rationale=f"{minutes} x 60 s x {rate} kbit/s is {number(total * 60)} kbit, an eighth of that in kilobytes.",
@@ -78,15 +77,14 @@ def first_loss(draw: Draw) -> Draft | None:
     """Where a chain of conversions first loses information."""
     before, lost = draw.some(LOSSLESS, draw.rank), draw.one(LOSSY)
     left = [name for name in (*LOSSLESS, *LOSSY) if name not in (*before, lost)]
-    chain = [*before, lost, *draw.some(left, 3 - draw.rank)]
-    if draw.rank < 3 and not set(chain[draw.rank + 1 :]) & set(LOSSY):
+    steps = [*before, lost, *draw.some(left, 3 - draw.rank)]
+    if draw.rank < 3 and not set(steps[draw.rank + 1 :]) & set(LOSSY):
         return None
-    told = ", then to ".join(chain)
+    told = ", then to ".join(steps)
     return Draft(
-        question=f"A 16-bit WAV file is converted to {told}, at 16 bits throughout; which conversion is the first to lose "
-        "information?",
-        options=tuple(f"The one to {name}" for name in [lost, *(name for name in chain if name != lost)]),
-        check=f"first_loss(chain={tuple(chain)})",
+        question=f"A 16-bit WAV file is converted to {told}, all at 16 bits; which conversion first loses information?",
+        options=tuple(f"The one to {name}" for name in [lost, *(name for name in steps if name != lost)]),
+        check=f"first_loss(chain={tuple(steps)})",
         rationale=f"{lost} is a lossy codec" + (f", {', '.join(before)} before it lossless." if before else "."),
     )
 
@@ -101,12 +99,11 @@ def error_kinds(draw: Draw) -> Draft | None:
     kinds = draw.some(("SS", "SD", "SI", "DI")[draw.rank], 2)
     for place, kind in zip((first, second), kinds, strict=True):
         word = words[place]
-        extra = draw.one([w for w in EXTRA if w not in sum(heard, [])])
+        extra = draw.one(EXTRA)
         heard[place] = {"S": [SLOTS[place][word]], "D": [], "I": [word, extra]}[kind]
-    hypothesis = " ".join(sum(heard, []))
+    hypothesis = " ".join(chain.from_iterable(heard))
     return Draft(
-        question=f'The reference "{" ".join(words)}" is recognised as "{hypothesis}"; which errors does the word error rate '
-        "count?",
+        question=f'Which errors make up the word error rate when "{" ".join(words)}" is recognised as "{hypothesis}"?',
         options=(ERRORS[draw.rank], *(name for name in ERRORS if name != ERRORS[draw.rank])),
         check=f"error_kinds(reference={' '.join(words)!r}, hypothesis={hypothesis!r})",
         rationale="; ".join(f'"{words[p]}" became "{" ".join(heard[p])}"' for p in (first, second))
@@ -125,11 +122,14 @@ def detector(draw: Draw) -> Draft | None:
         return None
     pool = {*shares.values(), *(100 - share for share in shares.values()), round(200 * correct / (present + reported))}
     wrong = draw.around(
-        key, [p for p in pool | {key + d for d in (-20, -10, 10, 20)} if 3 < p < 98 and abs(p - key) > 3]
+        key,
+        [p for p in pool | {key + d for d in (-25, -20, -15, -10, -5, 5, 10, 15, 20, 25)} if 3 < p < 98 and p % 5 == 0],
     )
-    return wrong and Draft(
-        question=f"In a recording with {present} {event}s a detector reports {reported}, of which {correct} are real; what is "
-        f"its {wanted}?",
+    if wrong is None:
+        return None
+    return Draft(
+        question=f"In a recording with {present} {event}s a detector reports {reported}, of which {correct} are real; "
+        f"what is its {wanted}?",
         options=tuple(f"{value:.0f} %" for value in [key, *wrong]),
         check=f"detector_share(wanted={wanted!r}, present={present}, reported={reported}, correct={correct})",
         rationale=f"{wanted.capitalize()} is the share of the {'reports' if wanted == 'precision' else 'events'} that "
@@ -146,19 +146,19 @@ def ctc_path(draw: Draw) -> Draft | None:
     ]
     found = draw.some(forms[1:-1], 4)
     return Draft(
-        question=f"A CTC recogniser writes its blank as a hyphen; which of these sequences of frame labels does it decode as "
-        f'"{found[0]}"?',
+        question=f"A CTC recogniser writes its blank as a hyphen; which of these frame label sequences does it "
+        f'decode as "{found[0]}"?',
         options=tuple(_path(draw, form) for form in found),
         check=f"ctc_decodes(text={found[0]!r})",
-        rationale="Repeated labels merge unless a blank stands between them, then blanks are dropped; so only a doubled "
-        "letter has a blank inside.",
+        rationale="Repeated labels merge unless a blank stands between them, then blanks are dropped; only a "
+        "doubled letter has a blank inside.",
     )
 
 
 def _path(draw: Draw, text: str, frames: int = 10) -> str:
     """Labels for a number of frames that stand for a text."""
     runs = [text[0]]
-    for before, letter in zip(text, text[1:], strict=False):
+    for before, letter in pairwise(text):
         runs += ["-", letter] if before == letter else [letter]
     places = [k for k in range(1, len(runs)) if "-" not in (runs[k - 1], runs[k])]
     for place in sorted(draw.some(places, draw.one((0, 1))), reverse=True):

@@ -19,12 +19,12 @@ def slope_order(draw: Draw) -> Draft | None:
     far = near * 2**octaves
     drop = 6 * (draw.rank + 1) * octaves
     return Draft(
-        question=f"A Butterworth low-pass with a cutoff of {cutoff} Hz weakens {number(far)} Hz by about {drop} dB more "
-        f"than {number(near)} Hz; of which order is it?",
+        question=f"A Butterworth low-pass with a cutoff of {cutoff} Hz weakens {number(far)} Hz by about {drop} dB "
+        f"more than {number(near)} Hz; of which order is it?",
         options=(ORDERS[draw.rank], *(name for name in ORDERS if name != ORDERS[draw.rank])),
         check=f"slope_order(cutoff_hz={cutoff}, near_hz={near}, far_hz={far}, drop_db={drop})",
-        rationale=f"{drop} dB over {octaves} octave{'s'[: octaves - 1]} is {drop // octaves} dB per octave, and each order "
-        "adds 6 dB per octave.",
+        rationale=f"{drop} dB over {octaves} octave{'s'[: octaves - 1]} is {drop // octaves} dB per octave, and each "
+        "order adds 6 dB per octave.",
     )
 
 
@@ -86,12 +86,13 @@ def filter_type(draw: Draw) -> Draft | None:
         f: draw.one((0.1, 0.2, 0.3, 0.5, 1)) if p == "1" else draw.one((25, 30, 36, 40, 48))
         for f, p in zip(tones, passed, strict=True)
     }
+    did = ", ".join(f"{'stops' if loss > 3 else 'passes'} {number(f)} Hz" for f, loss in losses.items())
     told = [f"{number(f)} Hz by {losses[f]:g} dB" for f in draw.some(tones, 3)]
     return Draft(
         question=f"A filter weakens {told[0]}, {told[1]} and {told[2]}; of which type is it?",
         options=(TYPES[draw.rank], *(name for name in TYPES if name != TYPES[draw.rank])),
         check=f"filter_type(losses_db={losses})",
-        rationale=f"In rising order it {', '.join(('stops', 'passes')[p == '1'] + f' {number(f)} Hz' for f, p in zip(tones, passed, strict=True))}.",
+        rationale=f"In rising order it {did}.",
     )
 
 

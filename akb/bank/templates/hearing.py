@@ -14,19 +14,19 @@ SPEED = 340  # m/s
 
 def pattern(draw: Draw) -> Draft | None:
     """Which microphone has this loss off axis."""
-    angle, names = draw.one(range(50, 181, 10)), list(PATTERNS)
+    angle, names = draw.one(range(40, 181, 5)), list(PATTERNS)
     losses = {name: _loss(share, angle) for name, share in PATTERNS.items()}
     key = names[draw.rank]
     near = min(abs(losses[key] - loss) for name, loss in losses.items() if name != key)
     if near < 1.5 or not 0.5 < losses[key] < 22:
         return None
     return Draft(
-        question=f"Which ideal first-order microphone is about {losses[key]:.1f} dB less sensitive at {angle} degrees off "
-        "axis than on axis?",
+        question=f"Which ideal first-order microphone is about {losses[key]:.1f} dB less sensitive at {angle} degrees "
+        "off axis than on axis?",
         options=(key, *(name for name in names if name != key)),
         check=f"microphone_pattern(angle_deg={angle}, loss_db={losses[key]:.1f})",
-        rationale=f"With a share a of pressure its gain is a + (1 - a) cos {angle} degrees; a = {PATTERNS[key]:g} loses "
-        f"{losses[key]:.1f} dB there.",
+        rationale=f"With a share a of pressure its gain is a + (1 - a) cos {angle} degrees; a = {PATTERNS[key]:g} "
+        f"loses {losses[key]:.1f} dB there.",
     )
 
 
@@ -44,11 +44,12 @@ def a_weighted(draw: Draw) -> Draft | None:
     levels = [reading + round(off) - A_WEIGHTS[f] for off, f in zip([0, *wrong], tones, strict=True)]
     weight = f"{A_WEIGHTS[tones[0]]:+d}".replace("-", "\N{MINUS SIGN}")
     return Draft(
-        question=f"Which of these tones, given with its sound pressure level, makes an A-weighted sound level meter show "
+        question=f"Which of these tones, given with its sound pressure level, makes an A-weighted level meter show "
         f"about {reading} dB?",
         options=tuple(f"{number(f)} Hz at {level} dB" for f, level in zip(tones, levels, strict=True)),
         check=f"a_weighted(reading_db={reading})",
-        rationale=f"The A-weighting is about {weight} dB at {number(tones[0])} Hz, so {levels[0]} dB read {reading} dB.",
+        rationale=f"The A-weighting is about {weight} dB at {number(tones[0])} Hz, so {levels[0]} dB read "
+        f"{reading} dB.",
     )
 
 
@@ -64,8 +65,8 @@ def align(draw: Draw) -> Draft | None:
     told = [f"Delay the {side} one by {ms:.0f} ms" for ms in (delay, other) for side in ("left", "right")]
     key = f"Delay the {('left', 'right')[right_side]} one by {delay} ms"
     return Draft(
-        question=f"A listener sits {left:.2f} m from the left and {right:.2f} m from the right loudspeaker; with sound at "
-        f"{SPEED} m/s, what makes both arrive together?",
+        question=f"A listener sits {left:.2f} m from the left and {right:.2f} m from the right loudspeaker; at {SPEED} m/s, "
+        f"what makes both arrive together?",
         options=(key, *(text for text in told if text != key)),
         check=f"aligning_delay(left_m={left:.2f}, right_m={right:.2f}, speed_m_s={SPEED})",
         rationale=f"The nearer one has to wait for {far - near:.2f} m of travel, {delay} ms at {SPEED} m/s.",
@@ -90,12 +91,13 @@ def first_arrival(draw: Draw) -> Draft | None:
     metres = [path * SPEED / 1000 for path in paths]
     after = [f"{start} ms later" if start else "at once" for start in starts]
     return Draft(
-        question=f"A voice starts {after[0]} in the left loudspeaker, {metres[0]:.1f} m away, and {after[1]} in the right one, "
-        f"{metres[1]:.1f} m away; where is it heard if both are equally loud (340 m/s)?",
+        question=f"A voice leaves the left loudspeaker, {metres[0]:.1f} m away, {after[0]} and the right, {metres[1]:.1f} m "
+        f"away, {after[1]}; where is it heard if equally loud from both ({SPEED} m/s)?",
         options=(key, *(text for text in told if text != key)),
-        check=f"first_arrival(left=({starts[0]}, {metres[0]:.1f}), right=({starts[1]}, {metres[1]:.1f}), speed_m_s={SPEED})",
-        rationale=f"Its sound arrives after {paths[0] + starts[0]} ms from the left and {paths[1] + starts[1]} ms from the "
-        "right, and the first wavefront decides where it is heard.",
+        check=f"first_arrival(left=({starts[0]}, {metres[0]:.1f}), right=({starts[1]}, {metres[1]:.1f}), "
+        f"speed_m_s={SPEED})",
+        rationale=f"Its sound arrives after {paths[0] + starts[0]} ms from the left and {paths[1] + starts[1]} ms from "
+        "the right, and the first wavefront decides where it is heard.",
     )
 
 

@@ -41,8 +41,8 @@ def level_meaning(draw: Draw) -> Draft | None:
     told = [f"{size:,} times the {kind}" if rises else f"1/{size:,} of the {kind}" for size, kind in sizes]
     change = steps[ratio] if rises else -steps[ratio]
     return Draft(
-        question=f"The level of a {thing} {'rises' if rises else 'falls'} by about {steps[ratio]} dB; what does it then "
-        "have, compared with before?",
+        question=f"The level of a {thing} {'rises' if rises else 'falls'} by about {steps[ratio]} dB; what does it "
+        "then have, compared with before?",
         options=tuple(told),
         check=f"level_meaning(change_db={change})",
         rationale=f"{steps[ratio]} dB is a ratio of {ratio} in {kinds[0]}: {10 if by_power else 20} log10 {ratio}.",
@@ -62,8 +62,8 @@ def source_group(draw: Draw) -> Draft | None:
         "stated at the listener?",
         options=tuple(f"{n} sources of {level} dB" for n, level in zip(counts, levels, strict=True)),
         check=f"group_level(total_db={total})",
-        rationale=f"Powers add: {counts[0]} sources are 10 log10 {counts[0]} = {COUNTS[counts[0]]} dB above {levels[0]} "
-        "dB.",
+        rationale=f"Powers add: {counts[0]} sources are 10 log10 {counts[0]} = {COUNTS[counts[0]]} dB above "
+        f"{levels[0]} dB.",
     )
 
 
@@ -72,9 +72,11 @@ def distance(draw: Draw) -> Draft | None:
     near, factor, level = draw.one((1, 2, 3, 4, 5)), draw.one((2, 4, 5, 8, 10, 20)), draw.one(range(80, 111))
     wrong = draw.around(factor * near, [f * near for f in (2, 3, 4, 5, 6, 8, 10, 16, 20, 25, 40, 50, 64, 100)])
     far = level - FACTORS[factor]
-    return wrong and Draft(
-        question=f"A point source in a free field gives {level} dB SPL at {near} m; at what distance does it give about "
-        f"{far} dB SPL?",
+    if wrong is None:
+        return None
+    return Draft(
+        question=f"A point source in a free field gives {level} dB SPL at {near} m; at what distance does it give "
+        f"about {far} dB SPL?",
         options=tuple(f"{metres:.0f} m" for metres in [factor * near, *wrong]),
         check=f"distance_for_level(near_m={near}, near_db={level}, far_db={far})",
         rationale=f"Pressure falls as 1/r, so {level - far} dB less takes {factor} times the distance.",
@@ -107,7 +109,9 @@ def chain(draw: Draw) -> Draft | None:
     sizes = (3, 6, 2, 4, 10, 12)
     pool = {level + gain - change, level + gain + change // 2, level - gain + change, level + gain + 2 * change}
     wrong = draw.around(key, pool | {key + size for size in sizes} | {key - size for size in sizes})
-    return wrong and Draft(
+    if wrong is None:
+        return None
+    return Draft(
         question=f"A signal of {signed(level)} dBu is amplified by {gain} dB and then passes a stage that {does} its "
         "voltage; what is its level at the output?",
         options=tuple(f"about {signed(value)} dBu" for value in [key, *wrong]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from akb.bank.templates.frame import Draft, Draw, Template
-from akb.bank.templates.music_notes import SINGLE, THEORY, ascii_name, listed, name, spread
+from akb.bank.templates.music_notes import SINGLE, THEORY, ascii_name, listed, name, spread, tone
 
 SEVENTHS = {
     "major seventh": (0, 4, 1, 5),
@@ -59,7 +59,7 @@ def seventh_root(draw: Draw) -> Draft | None:
         f"Which note is the root of the seventh chord {listed(shown)} when it is arranged in stacked thirds?",
         tuple(notes),
         f"seventh_root(notes={ascii_name(' '.join(shown))!r})",
-        f"Only {notes[0]}, {notes[1]}, {notes[2]}, {notes[3]} go up in thirds, {kind} on {name(root)}.",
+        f"Only as {', '.join(notes)} do they go up in thirds, which makes a {kind} chord on {name(root)}.",
         slot=f"{name(root)} {kind}",
     )
 
@@ -102,12 +102,13 @@ def shared_key(draw: Draw) -> Draft | None:
     values = spread(draw, tonic, [tonic - 1, tonic + 1, tonic - 2, tonic + 2], [tonic - 3, tonic + 3])
     if values is None:
         return None
-    first, second = draw.some([triad(tonic, function) for function in pair], 2)
+    functions = draw.some(pair, 2)
+    first, second = (triad(tonic, function) for function in functions)
     return Draft(
         f"Which major key has both {first} and {second} among its diatonic triads?",
         tuple(f"{name(value)} major" for value in values),
         f"shared_key(first={ascii_name(first)!r}, second={ascii_name(second)!r})",
-        f"In {name(tonic)} major they are the {' and the '.join(sorted(pair))} triads; no other major key has both.",
+        f"In {name(tonic)} major they are the {functions[0]} and {functions[1]} triads; no other major key has both.",
         slot=f"{name(tonic)} {pair}",
     )
 
@@ -118,8 +119,9 @@ def pivot_chord(draw: Draw) -> Draft | None:
     chord = start + TRIADS[before][0]
     key = chord - TRIADS[after][0]
     likely = [chord - step for step, triad_kind in TRIADS.values() if triad_kind == kind]
-    values = spread(draw, key, [value for value in likely if value != start], [key - 1, key + 1, key - 2, key + 2])
-    if values is None or start in values or max(values) > 6 or min(values) < -6:
+    near = [key + step for step in (-4, -3, -2, -1, 1, 2, 3, 4) if key + step != start]
+    values = spread(draw, key, [value for value in likely if value != start], near)
+    if values is None or max(values) > 6 or min(values) < -6 or len({tone(value) for value in values}) < 4:
         return None
     return Draft(
         f"The {before} triad of {name(start)} major is also the {after} triad of which other major key?",

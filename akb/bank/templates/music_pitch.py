@@ -55,8 +55,8 @@ def interval_name(draw: Draw) -> Draft | None:
     place, octave, names = draw.random.randint(-4, 8), draw.one((3, 4)), draw.one(NAMED)
     key = names[draw.rank]
     fifths, semitones = INTERVALS[key]
-    if place + fifths not in SINGLE:
-        return None
+    if place + fifths not in SINGLE or (place, octave, key) == (4, 4, "minor sixth"):
+        return None  # the one in the bank
     low = pitch(place, midi_of(place, octave))
     high = pitch(place + fifths, midi_of(place, octave) + semitones)
     return Draft(
@@ -74,6 +74,8 @@ def note_above(draw: Draw) -> Draft | None:
     steps = ((7, 1), (-7, -1), (-5, 1), (5, -1), (2, 2), (-2, -2), (-3, 3), (3, -3), (4, 4), (-4, -4))
     found = {midi + up: key + along for along, up in draw.some(steps, 10) if key + along in range(-7, 12)}
     values = spread(draw, midi, [midi - 1, midi + 1, midi - 2, midi + 2], found)
+    if interval == "augmented fourth" and place == -1:
+        return None  # the one in the bank
     if values is None or key not in range(-7, 12) or not set(values[1:]) <= set(found):
         return None
     start = pitch(place, midi_of(place, octave))
@@ -104,7 +106,7 @@ def mode_in_signature(draw: Draw) -> Draft | None:
 
 
 def midi_note(draw: Draw) -> Draft | None:
-    white = [7 * octave + step for octave in range(1, 8) for step in range(7)]
+    white = [7 * octave + step for octave in range(2, 7) for step in range(7) if (octave, step) != (3, 4)]
     key = draw.one(white)
     values = spread(draw, key, [key - 7, key + 7, key - 1, key + 1], [key - 2, key + 2, key - 3, key + 3])
     if values is None:
@@ -120,9 +122,9 @@ def midi_note(draw: Draw) -> Draft | None:
 
 
 def neighbours(size: tuple[int, int]) -> list[int]:
-    """Indices into the interval table of those that do not span as many semitones and are at most two off."""
+    """Indices into the interval table of those that do not span as many semitones and are at most four off."""
     sizes = list(INTERVALS.values())
-    return [i for i, (_, semitones) in enumerate(sizes) if 0 < abs(semitones - size[1]) <= 2]
+    return [i for i, (_, semitones) in enumerate(sizes) if 0 < abs(semitones - size[1]) <= 4]
 
 
 def choose_interval(draw: Draw, key: tuple[int, int], likely: list[str]) -> tuple[str, ...] | None:
@@ -138,21 +140,21 @@ def choose_interval(draw: Draw, key: tuple[int, int], likely: list[str]) -> tupl
 
 
 def inverted(draw: Draw) -> Draft | None:
-    interval = draw.one([word for word in INTERVALS if word != "perfect octave"])
+    place, interval = draw.random.randint(-4, 6), draw.one(COMMON)
     fifths, semitones = INTERVALS[interval]
     key = (-fifths, 12 - semitones)
-    if key not in BY_SIZE:
-        return None
     quality, _, size = BY_SIZE[key].partition(" ")
-    likely = [word for word in INTERVALS if word.endswith(f" {size}") or word.startswith(f"{quality} ")]
-    options = choose_interval(draw, key, [word for word in likely if abs(INTERVALS[word][1] - key[1]) <= 3])
-    if options is None:
+    likely = [word for word in COMMON if word.endswith(f" {size}") or word.startswith(f"{quality} ")]
+    options = choose_interval(draw, key, [word for word in likely if abs(INTERVALS[word][1] - key[1]) <= 4])
+    if options is None or place + fifths not in range(-6, 11):
         return None
+    low, high = name(place), name(place + fifths)
     return Draft(
-        f"Which interval results when the lower note of {article(interval)} is moved up an octave?",
+        f"If {low} up to {high} is {article(interval)}, which interval is it from that {high} up to the next {low}?",
         options,
         f"inverted_interval(interval={interval!r})",
-        f"The numbers of an interval and its inversion add up to nine and their semitones to 12, {semitones} + {key[1]}.",
+        f"The two make an octave: their numbers add up to nine and their semitones to 12, {semitones} + {key[1]}.",
+        slot=f"{interval} {low}",
     )
 
 
@@ -160,7 +162,7 @@ def stacked(draw: Draw) -> Draft | None:
     first, second = sorted(draw.some((*COMMON, *COMMON), 2), key=lambda word: INTERVALS[word][1], reverse=True)
     (a, x), (b, y) = INTERVALS[first], INTERVALS[second]
     key = (a + b, x + y)
-    if key not in BY_SIZE or BY_SIZE[key] not in (*COMMON, "perfect octave", "diminished fifth", "augmented fifth"):
+    if key not in BY_SIZE or BY_SIZE[key] not in (*COMMON, "perfect octave", "diminished fifth"):
         return None
     options = choose_interval(draw, key, [])
     if options is None:
@@ -177,7 +179,7 @@ def stacked(draw: Draw) -> Draft | None:
 def scale_degree(draw: Draw) -> Draft | None:
     tonic, degree = draw.random.randint(-6, 6), draw.one(list(DEGREES))
     order = list(DEGREES)
-    number = ("supertonic", "mediant", "subdominant", "dominant", "submediant", "leading tone").index(degree) + 1
+    number = order.index(degree) + 1
     other = MAJOR[(number + draw.one((-1, 1))) % 7]
     key = tonic + DEGREES[degree]
     along = draw.one((7, -7))
@@ -186,7 +188,7 @@ def scale_degree(draw: Draw) -> Draft | None:
     near = all(abs(height - heights[0]) <= 4 for height in heights)
     if len(set(heights)) < 4 or not near or sorted(heights).index(heights[0]) != draw.rank:
         return None
-    if any(place not in SINGLE for place in places):
+    if any(place not in range(-6, 11) for place in places):
         return None
     return Draft(
         f"Which note is the {order[number - 1]} of the key of {name(tonic)} major?",
@@ -207,7 +209,7 @@ def transposed_motif(draw: Draw) -> Draft | None:
     seconds = (second, second + (7 if draw.rank & 1 else -7))
     thirds = (third, third + (7 if draw.rank & 2 else -7))
     triples = [(start, a, b) for a in seconds for b in thirds]
-    if any(place not in range(-7, 12) or len({tone(p) for p in t}) < 3 for t in triples for place in t):
+    if any(place not in range(-6, 11) or len({tone(p) for p in t}) < 3 for t in triples for place in t):
         return None
     motif = ", ".join(name(place) for place in notes)
     options = tuple(", ".join(name(place) for place in triple) for triple in triples)

@@ -49,8 +49,9 @@ def one_beat(draw: Draw) -> Draft | None:
     metre, beats = draw.one(CONDUCTED)
     key = bar_length(metre) // beats
     bottom = 64 // int(metre.partition("/")[2])
-    values = spread(draw, key, [bottom, key * 2, key // 2, key * 3 // 2], BEAT_NOTES.values())
-    if values is None or any(value not in BEAT_NOTES.values() for value in values):
+    lengths = set(BEAT_NOTES.values())
+    values = spread(draw, key, {bottom, key * 2, key // 2, key * 3 // 2} & lengths, lengths)
+    if values is None:
         return None
     beat = "beat" if beats == 1 else "beats"
     answer = by_length(BEAT_NOTES, key)
@@ -108,7 +109,7 @@ def polyrhythm_attacks(draw: Draw) -> Draft | None:
         "at how many different moments do notes begin?",
         tuple(str(value) for value in values),
         f"attacks_in_cycle(first={few}, second={many})",
-        f"{few} + {many} notes begin, and they coincide {gcd(few, many)} time(s) a bar, so {key} moments are left.",
+        f"Of {few} + {many} notes {gcd(few, many)} of each begin together, so {key} moments are left.",
     )
 
 
@@ -127,7 +128,7 @@ def same_speed(draw: Draw) -> Draft | None:
         f"At a tempo of {rate} {unit} notes a minute, how many {other} notes go by in a minute?",
         tuple(str(value) for value in values),
         f"same_speed(unit={unit!r}, rate={rate}, other={other!r})",
-        f"For every {down} {unit} notes {up} {other} notes go by, so {rate} become {key}.",
+        f"The numbers of {unit} and {other} notes that go by are as {down} to {up}, so {rate} become {key}.",
     )
 
 
@@ -137,10 +138,10 @@ def note_on_beat(draw: Draw) -> Draft | None:
     length, part = bar_length(metre) // beats, PLAIN_NOTES[unit]
     beat = draw.random.randint(2, beats)
     each = length // part
-    if length % part or each < 2 or each * beats >= len(ORDINALS) + 6:
+    if length % part or not 2 <= each <= 6:
         return None
     key = each * (beat - 1) + 1
-    likely = [key - 1, key + 1, each * beat, each * beat + 1, beat]
+    likely = [key - 1, key + 1, each * beat, *([beat] if key - beat < 5 else [])]
     values = spread(draw, key, likely, [key + 2, key - 2, key + 3, key - 3])
     if values is None or min(values) < 2 or max(values) > min(each * beats, len(ORDINALS) - 1):
         return None
@@ -160,9 +161,9 @@ def tied_notes(draw: Draw) -> Draft | None:
     if key not in ALL_NOTES.values() or key == 96:
         return None
     parts.sort(key=lambda part: -pool[part])
-    lengths = [length for length in ALL_NOTES.values() if key / 2.1 <= length <= key * 2.1]
-    values = spread(draw, key, [key * 3 // 2, key * 2 // 3, max(pool[part] for part in parts)], lengths)
-    if values is None or any(value not in ALL_NOTES.values() for value in values):
+    lengths = {length for length in ALL_NOTES.values() if key / 3 < length < key * 3}
+    values = spread(draw, key, {key * 3 // 2, key * 2 // 3, max(pool[part] for part in parts)} & lengths, lengths)
+    if values is None:
         return None
     tie = " tied to ".join(article(part) for part in parts)
     return Draft(

@@ -59,10 +59,9 @@ def stopped_string(draw: Draw) -> Draft | None:
     if values is None:
         return None
     options = tuple(plain_pitch(string + value) for value in values)
-    verb = "vibrates"
     return Draft(
         f"To the nearest semitone, which note sounds when a string tuned to {plain_pitch(string)} is stopped "
-        f"so that {words} of its length {verb}?",
+        f"so that {words} of its length vibrates?",
         options,
         f"stopped_string(string={plain_pitch(string)!r}, part={part!r})",
         f"With {part} of the length the frequency is multiplied by the inverse of {part}, about {rise} semitones up.",
@@ -77,8 +76,8 @@ def touched_harmonic(draw: Draw) -> Draft | None:
         return None
     harmonic = part.partition("/")[2]
     return Draft(
-        f"Which natural harmonic, to the nearest semitone, sounds when an open string tuned to {plain_pitch(string)} "
-        f"is touched lightly at {words} of its length?",
+        f"To the nearest semitone, which pitch sounds as a natural harmonic when an open string tuned to "
+        f"{plain_pitch(string)} is touched lightly at {words} of its length?",
         tuple(plain_pitch(string + value) for value in values),
         f"touched_harmonic(string={plain_pitch(string)!r}, part={part!r})",
         f"Only modes with a node there go on; the lowest is harmonic {harmonic}, about {rise} semitones up.",

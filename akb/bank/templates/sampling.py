@@ -19,7 +19,9 @@ def alias_twin(draw: Draw) -> Draft | None:
     half = rate // 2
     pool = [half + tone, half, rate, 2 * rate, 3 * half - tone, 3 * half + tone, 2 * tone, 3 * tone, rate + 2 * tone]
     wrong = draw.around(key, [f for f in pool if f > half])
-    return wrong and Draft(
+    if wrong is None:
+        return None
+    return Draft(
         question=f"Which of these cosines gives the same samples as a {tone} kHz cosine when both are sampled at {rate} "
         "kHz with no anti-aliasing filter?",
         options=tuple(f"{f:.0f} kHz" for f in [key, *wrong]),
@@ -94,7 +96,9 @@ def word_length(draw: Draw) -> Draft | None:
     target = draw.one([db for db in range(20, 150) if 6.02 * (bits - 1) + 1.76 < db < 6.02 * bits])
     pool = {bits - 3, bits - 2, bits - 1, bits + 1, bits + 2, bits + 3, bits // 2, bits * 2, round(target / 10)}
     wrong = draw.around(bits, pool)
-    return wrong and Draft(
+    if wrong is None:
+        return None
+    return Draft(
         question=f"What is the smallest word length of an ideal converter whose dynamic range reaches {target} dB, at "
         "about 6.02 dB per bit?",
         options=tuple(f"{value:.0f} bits" for value in [bits, *wrong]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from akb.bank.templates.frame import Draft, Draw, Template, number
 from akb.tasks.items import Source
@@ -15,7 +15,7 @@ WINDOWS = (  # sampling rate, DFT length, bin spacing
     *((8000, 100, 80), (16000, 200, 80), (24000, 300, 80), (32000, 400, 80), (48000, 600, 80), (12000, 150, 80)),
     *((12000, 200, 60), (24000, 400, 60), (48000, 800, 60), (8000, 50, 160), (16000, 100, 160), (48000, 300, 160)),
 )
-CHANGES = {"To a quarter": (1, 4), "To a half": (1, 2), "To twice": (2, 1), "To four times": (4, 1)}
+CHANGES = {"A quarter as wide": (1, 4), "Half as wide": (1, 2), "Twice as wide": (2, 1), "Four times as wide": (4, 1)}
 WAVES = {
     "Sawtooth": (1, 1),
     "Square": (2, 1),
@@ -31,9 +31,10 @@ def repetition(draw: Draw) -> Draft | None:
     gaps = [b - a for a, b in zip(partials, partials[1:], strict=False)]
     pool = [base / 2, base / 3, base / 4, 2 * base, 3 * base, 1.5 * base, *partials, *gaps]
     wrong = draw.around(base, pool)
-    listed = ", ".join(map(number, partials[:-1])) + f" and {number(partials[-1])}"
-    return wrong and Draft(
-        question=f"A steady sound consists of partials at {listed} Hz; at what rate does its waveform repeat, counted by "
+    if wrong is None:
+        return None
+    return Draft(
+        question=f"A steady sound consists of partials at {_listed(partials)} Hz; at what rate does its waveform repeat, counted by "
         "its shortest period?",
         options=tuple(f"{number(f)} Hz" for f in [base, *wrong]),
         check=f"repetition_rate(partials_hz={tuple(partials)})",
@@ -47,7 +48,9 @@ def no_leakage(draw: Draw) -> Draft | None:
     fifths = range(20, 66)
     key = draw.one([n for n in fifths if n % 5 == 0 and 30 <= n <= 55])
     wrong = draw.around(key, [n for n in fifths if n % 5 and abs(n - key) < 12])
-    return wrong and Draft(
+    if wrong is None:
+        return None
+    return Draft(
         question=f"Which of these sines shows no spectral leakage in a {number(length)}-point DFT with a rectangular window "
         f"at a sampling rate of {number(rate)} Hz?",
         options=tuple(f"{number(n * step / 5)} Hz" for n in [key, *wrong]),
@@ -67,7 +70,7 @@ def bin_change(draw: Draw) -> Draft | None:
         return None
     return Draft(
         question=f"A DFT of {number(length)} points at {rate} kHz is replaced by one of {number(new_length)} points at "
-        f"{new_rate} kHz; how does the bin spacing change?",
+        f"{new_rate} kHz; how wide are its bins, compared with before?",
         options=(words[draw.rank], *(word for word in words if word != words[draw.rank])),
         check=f"bin_change(old=({rate * 1000}, {length}), new=({new_rate * 1000}, {new_length}))",
         rationale=f"The spacing is rate over length: {rate * 1000 / length:g} Hz before, "
@@ -82,15 +85,19 @@ def waveform(draw: Draw) -> Draft | None:
     orders = [1 + step * k for k in range(draw.one((3, 4)))]
     partials = {base * n: round(100 / n**power) for n in orders}
     top = base * (orders[-1] + 1)
-    levels = ", ".join(f"{number(f)} Hz" for f in partials), ", ".join(str(level) for level in partials.values())
     return Draft(
-        question=f"Below {number(top)} Hz a steady tone has just the partials {levels[0]}, with amplitudes of {levels[1]} "
-        "percent; which of these waveforms does it have?",
+        question=f"Below {number(top)} Hz a tone has partials at {_listed(partials)} Hz, with amplitudes of "
+        f"{_listed(partials.values())} percent; which waveform is it?",
         options=(names[draw.rank], *(name for name in names if name != names[draw.rank])),
         check=f"waveform(partials={ {f: level / 100 for f, level in partials.items()} })".replace("= {", "={"),
         rationale=f"Its partials are {'the odd' if step == 2 else 'all'} harmonics of {base} Hz, "
         f"{('equally strong', 'falling as 1/n', 'falling as 1/n squared')[power]}.",
     )
+
+
+def _listed(values: Iterable[float]) -> str:
+    *most, last = map(number, values)
+    return f"{', '.join(most)} and {last}"
 
 
 def _made(pattern: str, count: int, make: Callable[[Draw], Draft | None], ref: str) -> Template:
