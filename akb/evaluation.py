@@ -20,6 +20,7 @@ from akb import records, settings
 from akb.calling import Budget
 from akb.engine import Engine, Progress, Silent
 from akb.errors import AkbError
+from akb.files import file_name
 from akb.records import Manifest, Record
 from akb.registry import Registry, Selection
 from akb.run import Run
@@ -184,9 +185,9 @@ class Plan:
         run lie beside it."""
         whole = {name: value for name, value in self.identity.items() if name != "shard"}
         shard = "" if self.config.shard is None else shard_suffix(self.config.shard)
-        task = _file_name(self.selection.label.replace("/", "."))
-        protocol = _file_name(self.protocol_label or "own")
-        return f"{_file_name(self.model)}/{task}.{protocol}.{records.digest(whole)[:8]}{shard}"
+        task = file_name(self.selection.label.replace("/", "."))
+        protocol = file_name(self.protocol_label or "own")
+        return f"{file_name(self.model)}/{task}.{protocol}.{records.digest(whole)[:8]}{shard}"
 
     def questions(self) -> Iterator[Question]:
         """The selected questions, as many as are wanted: with a shard, every n-th of these.
@@ -229,10 +230,6 @@ class Plan:
                 f"no question of task {self.selection.task} is in {parts}",
                 fix=f"Its categories: {', '.join(categories)}." if categories else "It has no categories.",
             )
-
-
-def _file_name(text: str) -> str:
-    return "".join(c if c.isalnum() or c in "-+=." else "_" for c in text)[:60]
 
 
 def plans(config: RunConfig, registry: Registry, parties: Mapping[str, Adapter] | None = None) -> Iterator[Plan]:

@@ -110,3 +110,8 @@ def cut_unfinished_line(path: Path) -> int:
         if end < size:
             file.truncate(end)
         return size - end
+
+
+def file_name(text: str) -> str:
+    """A name as a part of a path: letters, digits and -+=. as they are, at most 60 of them."""
+    return "".join(c if c.isalnum() or c in "-+=." else "_" for c in text)[:60]

@@ -10,9 +10,9 @@ from random import Random
 import pytest
 from typer.testing import CliRunner
 
-from akb.bank import flaws, gates, twins
+from akb.bank import balance, flaws, twins
 from akb.bank.choices_only import choices_only, keys_found
-from akb.bank.gates import Gate
+from akb.bank.balance import Gate
 from akb.cli.app import app
 from akb.tasks.items import Item, Source
 from akb.types import Question
@@ -61,12 +61,12 @@ def one(found: Gate | Iterator[Gate], name: str = "") -> Gate:
 
 def test_places_are_even_or_not() -> None:
     even = made(80)
-    assert gates.key_places(even).passed
-    assert gates.key_places([*even, item(99, "abcd", 2)]).passed, "one more than a multiple of four"
-    assert not gates.key_places([*even[:78], item(98, "abcd", 0), item(99, "abcd", 0)]).passed
-    assert gates.subcategory_places(even).passed
+    assert balance.key_places(even).passed
+    assert balance.key_places([*even, item(99, "abcd", 2)]).passed, "one more than a multiple of four"
+    assert not balance.key_places([*even[:78], item(98, "abcd", 0), item(99, "abcd", 0)]).passed
+    assert balance.subcategory_places(even).passed
     two = [*even, *(item(n, "abcd", 1, subcategory="onomatopoeia") for n in range(100, 102))]
-    assert gates.subcategory_places(two).details == ("onomatopoeia: [0, 2, 0, 0]",)
+    assert balance.subcategory_places(two).details == ("onomatopoeia: [0, 2, 0, 0]",)
 
 
 @pytest.mark.parametrize(("share", "holds"), [(0.10, False), (0.25, True), (0.40, False)])
@@ -76,9 +76,9 @@ def test_the_longest_and_the_shortest_option_are_the_key_in_a_quarter(which: str
         odd = answer if random.random() < share else (answer + random.randint(1, 3)) % 4
         return [("x" * (9 if which == "longest" else 2) if place == odd else "x" * 5) for place in range(4)]
 
-    found = one(gates.lengths(made(600, options)), f"key is the one {which} option")
+    found = one(balance.lengths(made(600, options)), f"key is the one {which} option")
     assert found.passed is holds
-    ties = one(gates.lengths(made(600, lambda *_: ["aaa", "bbb", "ccc", "ddd"])), f"key is the one {which} option")
+    ties = one(balance.lengths(made(600, lambda *_: ["aaa", "bbb", "ccc", "ddd"])), f"key is the one {which} option")
     assert ties.figure == "too few items"
 
 
@@ -92,9 +92,9 @@ def test_keys_in_the_middle_of_numbers_are_seen() -> None:
     def anywhere(random: Random, answer: int) -> list[str]:
         return [f"{value} Hz" for value in random.sample(range(10, 90), 4)]
 
-    assert not gates.number_ranks(made(24, middle, template_id="t")).passed
-    assert not gates.number_ranks(made(24, middle)).passed, "over templates with few items each"
-    assert gates.number_ranks(made(200, anywhere, template_id="t")).passed
+    assert not balance.number_ranks(made(24, middle, template_id="t")).passed
+    assert not balance.number_ranks(made(24, middle)).passed, "over templates with few items each"
+    assert balance.number_ranks(made(200, anywhere, template_id="t")).passed
 
 
 @pytest.mark.parametrize(
@@ -108,14 +108,14 @@ def test_keys_in_the_middle_of_numbers_are_seen() -> None:
     ],
 )
 def test_ranks_are_those_of_four_different_numbers(options: list[str], rank: int | None) -> None:
-    assert gates.number_rank(item(0, options)) == rank
+    assert balance.number_rank(item(0, options)) == rank
 
 
 def test_no_template_has_more_than_its_share() -> None:
-    assert gates.template_sizes(made(8, template_id="t")).passed
-    assert not gates.template_sizes(made(9, template_id="t")).passed
-    assert gates.template_sizes(made(35, template_id="t", category="phonetic")).passed
-    assert not gates.template_sizes(made(36, template_id="t", category="phonetic")).passed
+    assert balance.template_sizes(made(8, template_id="t")).passed
+    assert not balance.template_sizes(made(9, template_id="t")).passed
+    assert balance.template_sizes(made(35, template_id="t", category="phonetic")).passed
+    assert not balance.template_sizes(made(36, template_id="t", category="phonetic")).passed
 
 
 def test_keys_that_options_alone_give_away_are_found_and_others_are_not() -> None:

@@ -55,8 +55,6 @@ def test_a_template_has_six_sets_of_sound_questions(template: Template) -> None:
         assert len(draft.rationale) > 20
         assert draft.rationale.endswith(".")
         assert len(draft.options) == len(set(draft.options)) == 4
-    with pytest.raises(AkbError, match="no further question"):
-        template.drafts(1000000, "all")
 
 
 @pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
@@ -93,7 +91,7 @@ def test_note_lengths() -> None:
     for draft, args in drafts("one-beat"):
         top, bottom = map(int, args["metre"].split("/"))
         assert quarters(draft.options[0]) * args["beats"] == pytest.approx(4 * top / bottom)
-    for draft, args in drafts("tied-notes"):
+    for draft, _ in drafts("tied-notes"):
         tied = re.findall(r"(?:a|an) ((?:[a-z-]+ ){1,2}note)", draft.question)
         assert sum(map(quarters, tied)) == quarters(draft.options[0])
         assert all(quarters(option) != quarters(draft.options[0]) for option in draft.options[1:])
@@ -120,12 +118,13 @@ def test_attacks_and_beats_by_sampling() -> None:
         for many in (args["first"], args["second"]):
             grid[np.arange(many) * 5040 // many] = True
         assert int(draft.options[0]) == grid.sum()
-    for draft, args in drafts("note-on-beat", 12):
+    for draft, args in drafts("note-in-beat", 12):
         top, bottom = map(int, args["metre"].split("/"))
         starts = np.arange(0, 4 * top / bottom, QUARTERS[args["unit"]])
-        begins = (args["beat"] - 1) * 4 * top / bottom / args["beats"]
+        beats = np.floor(starts / (4 * top / bottom / args["beats"]) + 1e-9) + 1
+        places = np.flatnonzero(beats == args["beat"]) + 1
         word = draft.options[0].removeprefix("The ")
-        assert starts[music_rhythm.ORDINALS.index(word) - 1] == pytest.approx(begins)
+        assert music_rhythm.ORDINALS.index(word) == (places[-1] if args["last"] else places[0])
 
 
 def pitch_hz(music21: Any, text: str) -> float:

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from akb.bank.gates import Gate, numbers
+from akb.bank.balance import Gate, numbers
 from akb.errors import missing_extra
 from akb.stats.proportion import wilson
 from akb.tasks.items import Item

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from akb.bank.gates import Gate
+from akb.bank.balance import Gate
 from akb.tasks.items import Item
 
 _NEGATIVE = re.compile(r"\b(?:not|except|never|least likely|cannot|isn't|doesn't|aren't)\b", re.I)

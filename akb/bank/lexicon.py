@@ -52,7 +52,9 @@ class Word(Strict):
     @property
     def ending(self) -> str:
         """Its letters from the first vowel letter on; of one syllable, what its spelling has of a rhyme."""
-        start = next((at for at, letter in enumerate(self.word) if letter in "aeiou" and self.word[at - 1 : at] != "q"), 0)
+        start = next(
+            (at for at, letter in enumerate(self.word) if letter in "aeiou" and self.word[at - 1 : at] != "q"), 0
+        )
         return self.word[start:] or self.word
 
     @property

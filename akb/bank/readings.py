@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
+from akb.files import write_whole
 from akb.stats import agreement
 from akb.strict import Strict, parse, read_jsonl
 
@@ -61,6 +62,11 @@ def read(paths: Sequence[Path]) -> list[Reading]:
     """
     rows = ((path, number, row) for path in paths for number, row in read_jsonl(path))
     return [parse(Reading, row, f"{path}:{number}") for path, number, row in rows]
+
+
+def write(path: Path, readings: Iterable[Reading]) -> None:
+    """Write a log anew."""
+    write_whole(path, (reading.model_dump_json() + "\n" for reading in readings))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from akb.bank.gates import Gate
+from akb.bank.balance import Gate
 from akb.errors import missing_extra
 from akb.tasks.items import Item
 from akb.types import Question

@@ -16,12 +16,13 @@ import json
 import re
 import subprocess
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
 
+from akb.bank.canary import CANARY
 from akb.bank.checks.phonetics import LETTER_SOUNDS, base_of, is_silent, is_vowel
 from akb.bank.lexicon import Use
-from akb.bank.canary import CANARY
 
 LISTS = (Path("/usr/share/dict/american-english-small"), Path("/usr/share/dict/british-english-small"))
 COMMON = 3.3  # Zipf frequency: a word of two in a million, and commoner
@@ -49,33 +50,31 @@ SUFFIXES = (
 
 # Left out by name. Two pronunciations or two stresses in use, verbs that are nouns as well, foreign or clipped forms,
 # function words with weak forms, words that one does not want in a test.
-DISPUTED = frozenset("""
-    ally arsenic catholic politics rhetoric lunatic heretic arabic turbulent television
-    again against aunt either neither route roof room root creek data vase tomato leisure garage genre often almond calm
-    palm balm psalm salmon schedule privacy lever semi anti tune new news duke dew due suit lute assume
-    bow row sow tear wind wound lead read live close use house excuse abuse minute desert object record permit produce
-    project present refuse conduct contract contest content digest import insert insult perfect progress protest rebel
-    reject subject survey suspect transport upset invalid does dove sewer bass polish job nice reading
-    the and that this was were have has had you your they them for from with would could should can will shall must
-    been what when where which who whom whose why how than then there their are our his her him she its some just
-    going gonna wanna yeah okay hey huh hmm yes mum mom dad tech app blog chic niche suite cafe fiance ballet debris
-    damn hell crap ass arse piss tit slut shit fuck cock dick bitch bum bra rape gun guns shot kill nazi porn sex sexual
-    bury says said gone cough laugh dance path bath class grass pass past glass fast last ask task half calf chance
-    france plant grant branch answer castle after rather father master nasty staff draft craft vast mask basket
-    iron flower power tower shower hour fire tire wire choir lion quiet poem poet real ideal area idea theater
-    film realm elm mirror squirrel syrup stirrup error horror
-    milk egg leg beg keg bag rag flag tag wag drag snag lag sag zag nag gag hag bang hang sang rang gang fang tang
-    pin pen ten tin been men hem him gem gym since sense many any
-    with thing things think being seeing doing
-    diverse finance research address adult cigarette magazine harass brochure controversy laboratory advertisement
-    kilometer weekend hello princess police hotel robust romance
-    won one wan ton son sons sun suns tongue
-    erotic nudity pornography masturbation prostitution virginity erection penetration cum whore slut nude naked kinky
-    slave rapist suicide murder corpse dope pimp puke pee poo fart boob butt drunk booze heroin cocaine satanic
-    perpetrator homophobic sic matt matte sac aide disk disc caste aye tee lo ye thy nil sub vet vets cans ads
-    ugh gee fro psych stripper hicks chow bye vie woe pew goth thug tits poop thee gimme darn wow jack nick frank
-    mike dude sham crank piss homo dyke fag gay
-""".split())
+_DISPUTED = """
+ally arsenic catholic politics rhetoric lunatic heretic arabic turbulent television again against aunt either
+neither route roof room root creek data vase tomato leisure garage genre often almond calm palm balm psalm
+salmon schedule privacy lever semi anti tune new news duke dew due suit lute assume bow row sow tear wind wound
+lead read live close use house excuse abuse minute desert object record permit produce project present refuse
+conduct contract contest content digest import insert insult perfect progress protest rebel reject subject
+survey suspect transport upset invalid does dove sewer bass polish job nice reading the and that this was were
+have has had you your they them for from with would could should can will shall must been what when where which
+who whom whose why how than then there their are our his her him she its some just going gonna wanna yeah okay
+hey huh hmm yes mum mom dad tech app blog chic niche suite cafe fiance ballet debris damn hell crap ass arse
+piss tit slut shit fuck cock dick bitch bum bra rape gun guns shot kill nazi porn sex sexual bury says said gone
+cough laugh dance path bath class grass pass past glass fast last ask task half calf chance france plant grant
+branch answer castle after rather father master nasty staff draft craft vast mask basket iron flower power tower
+shower hour fire tire wire choir lion quiet poem poet real ideal area idea theater film realm elm mirror
+squirrel syrup stirrup error horror milk egg leg beg keg bag rag flag tag wag drag snag lag sag zag nag gag hag
+bang hang sang rang gang fang tang pin pen ten tin been men hem him gem gym since sense many any with thing
+things think being seeing doing diverse finance research address adult cigarette magazine harass brochure
+controversy laboratory advertisement kilometer weekend hello princess police hotel robust romance won one wan
+ton son sons sun suns tongue erotic nudity pornography masturbation prostitution virginity erection penetration
+cum whore slut nude naked kinky slave rapist suicide murder corpse dope pimp puke pee poo fart boob butt drunk
+booze heroin cocaine satanic perpetrator homophobic sic matt matte sac aide disk disc caste aye tee lo ye thy
+nil sub vet vets cans ads ugh gee fro psych stripper hicks chow bye vie woe pew goth thug tits poop thee gimme
+darn wow jack nick frank mike dude sham crank piss homo dyke fag gay
+"""
+DISPUTED = frozenset(_DISPUTED.split())
 
 
 def main() -> None:
@@ -121,7 +120,9 @@ def pool() -> dict[str, list[str]]:
 def inflected(word: str, known: Container[str]) -> bool:
     """Whether a word is another one with -s, -ed or -ing; such forms are legion and tell a template nothing new."""
     stems = [word.removesuffix(ending) for ending in ("s", "es", "d", "ed", "ing") if word.endswith(ending)]
-    return any(stem in known or f"{stem}e" in known or (stem[-1:] == stem[-2:-1] and stem[:-1] in known) for stem in stems)
+    return any(
+        stem in known or f"{stem}e" in known or (stem[-1:] == stem[-2:-1] and stem[:-1] in known) for stem in stems
+    )
 
 
 def spoken(words: Sequence[str], voice: str) -> dict[str, str]:
@@ -147,7 +148,9 @@ def _uses(word: str, phones: Sequence[str], american: str, british: str) -> Iter
         if size == 1 and _same_sounds(phones, american):
             yield "sounds"
     if size < 4 and _consonants(phones) == _spoken_consonants(american) == _spoken_consonants(british):
-        if any(word.count(letter) == 1 and is_silent(word, letter, {word: " ".join(phones)}) for letter in LETTER_SOUNDS):
+        if any(
+            word.count(letter) == 1 and is_silent(word, letter, {word: " ".join(phones)}) for letter in LETTER_SOUNDS
+        ):
             yield "silent"
 
 
@@ -166,9 +169,11 @@ def _counted(word: str, phones: Sequence[str], *voices: str) -> bool:
         return False
     if any(sign in UNSURE for told in voices for sign in re.sub("[ˈˌ]", "", told).split("_")):
         return False
-    pairs = list(zip(phones, phones[1:], strict=False))
+    pairs = list(pairwise(phones))
     hiatus = any(is_vowel(a) and is_vowel(b) for a, b in pairs)
-    liquid = any(is_vowel(a) and base_of(a) in {"AY", "AW", "OY", "IY", "UW", "EY"} and b in {"L", "R"} for a, b in pairs)
+    liquid = any(
+        is_vowel(a) and base_of(a) in {"AY", "AW", "OY", "IY", "UW", "EY"} and b in {"L", "R"} for a, b in pairs
+    )
     return not hiatus and not liquid and not _syncope(phones) and not re.search(r"(?:le|les|led|ism|[aeo]ry)$", word)
 
 

@@ -162,19 +162,20 @@ def _statuses(outcome: Outcome) -> list[tuple[Status, str]]:
 
 
 def _sums(trial: Trial, outcome: Outcome) -> _Sums:
-    """The sums of one trial."""
+    """The sums of one trial. A question without options has no chance and nothing to take always."""
     question = trial.question
     orders = trial.ask.get("orders") or [list(range(len(question.options)))]
-    right = [same_text(option, question.options[question.answer]) for option in question.options]
+    key = question.options[question.answer] if question.options else ""
+    right = [same_text(option, key) for option in question.options]
     statuses = _statuses(outcome)
     bad = sum(status != Status.OK for status, _ in statuses)
-    chance = sum(right) / len(right)
+    chance = sum(right) / len(right) if right else 0.0
     return _Sums(
         n=1,
         score=outcome.score,
         chance=chance,
-        first=sum(right[order[0]] for order in orders) / len(orders),
-        longest=sum(_longest(question, order, right) for order in orders) / len(orders),
+        first=sum(right[order[0]] for order in orders) / len(orders) if right else 0.0,
+        longest=sum(_longest(question, order, right) for order in orders) / len(orders) if right else 0.0,
         by_chance=outcome.score + chance * bad / len(statuses),
         bad=bad,
         answers=len(statuses),

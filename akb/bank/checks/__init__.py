@@ -7,17 +7,31 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from akb.bank.checks import coding, levels, music, music_sound, music_theory, phonetic, signals, technical
+from akb.bank.checks import (
+    coding,
+    levels,
+    music,
+    music_sound,
+    music_theory,
+    phonetic,
+    rooms,
+    signals,
+    speech,
+    technical,
+)
 from akb.errors import AkbError, unknown
 
 CHECKS: dict[str, Callable[..., list[bool]]] = {
     **music.CHECKS,
-    **{**music_sound.CHECKS, **music_theory.CHECKS},
+    **music_sound.CHECKS,
+    **music_theory.CHECKS,
     **phonetic.CHECKS,
     **technical.CHECKS,
     **signals.CHECKS,
     **levels.CHECKS,
     **coding.CHECKS,
+    **rooms.CHECKS,
+    **speech.CHECKS,
 }
 
 

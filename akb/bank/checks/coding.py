@@ -56,7 +56,8 @@ def first_loss(options: Sequence[str], *, chain: Sequence[str]) -> list[bool]:
     lossy = [step for step in chain if _LOSSY[step]]
     if len(set(chain)) != len(chain) or not lossy:
         raise ValueError("no one step is the first that loses")
-    return [one_of(tuple(chain), match(r"The one to (.+)", option)[1]) == lossy[0] for option in options]
+    places = ("The first one", "The second one", "The third one", "The fourth one")
+    return [chain[places.index(one_of(places, option))] == lossy[0] for option in options]
 
 
 def error_kinds(options: Sequence[str], *, reference: str, hypothesis: str) -> list[bool]:

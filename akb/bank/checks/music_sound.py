@@ -10,13 +10,10 @@ from akb.bank.checks.music import NOTE_VALUES, _note
 
 DOTS = {"": Fraction(1), "dotted": Fraction(3, 2), "double-dotted": Fraction(7, 4)}
 COUNTS = {"one": 1, "two": 2, "three": 3, "four": 4}
-ORDINALS = {
-    word: n + 1
-    for n, word in enumerate(
-        "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth "
-        "fifteenth sixteenth seventeenth eighteenth".split()
-    )
-}
+ORDINALS = (
+    *("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh"),
+    *("twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth"),
+)
 TOUCH_MODES = 12  # modes of a string that are looked at
 
 
@@ -62,12 +59,13 @@ def same_speed(options: Sequence[str], *, unit: str, rate: int, other: str) -> l
     return [int(option) * _length(other) == rate * _length(unit) for option in options]
 
 
-def note_on_beat(options: Sequence[str], *, metre: str, beats: int, unit: str, beat: int) -> list[bool]:
-    """Which options ('The ninth') say which note of a bar of equal notes begins on that beat."""
-    begins = Fraction(metre) / beats * (beat - 1)
+def note_in_beat(options: Sequence[str], *, metre: str, beats: int, unit: str, beat: int, last: bool) -> list[bool]:
+    """Which options ('The ninth') say which note of a bar of equal notes is the first or the last within a beat."""
+    length = Fraction(metre) / beats
     starts = [n * _length(unit) for n in range(int(Fraction(metre) / _length(unit)))]
-    place = starts.index(begins) + 1
-    return [ORDINALS[option.lower().removeprefix("the ")] == place for option in options]
+    within = [n + 1 for n, start in enumerate(starts) if length * (beat - 1) <= start < length * beat]
+    truth = within[-1] if last else within[0]
+    return [ORDINALS.index(option.lower().removeprefix("the ")) + 1 == truth for option in options]
 
 
 def tied_notes(options: Sequence[str], *, notes: str) -> list[bool]:
@@ -142,7 +140,7 @@ CHECKS: dict[str, Callable[..., list[bool]]] = {
         fills_bar,
         attacks_in_cycle,
         same_speed,
-        note_on_beat,
+        note_in_beat,
         tied_notes,
         part_key,
         stopped_string,

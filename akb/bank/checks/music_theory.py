@@ -95,8 +95,8 @@ def _above(low: Note, high: Note) -> tuple[int, int]:
 
 def mode_of_scale(options: Sequence[str], *, tonic: str, signature: int) -> list[bool]:
     """Which modes run from this tonic over the notes of a signature (flats are negative)."""
-    sharp = {letter for letter in FIFTHS[: max(signature, 0)]}
-    flat = {letter for letter in FIFTHS[::-1][: max(-signature, 0)]}
+    sharp = set(FIFTHS[: max(signature, 0)])
+    flat = set(FIFTHS[::-1][: max(-signature, 0)])
     written = {letter: (letter in sharp) - (letter in flat) for letter in LETTERS}
     first = _bare(tonic)
     if written[LETTERS[first.step]] != first.accidental:

@@ -11,6 +11,7 @@ from akb.tasks.items import Source
 FORMATS = list(product((8, 16, 24, 32, 48, 64, 96, 192), (8, 16, 24, 32), (1, 2)))
 STREAMS = list(product(range(2, 61), (48, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)))
 RATIOS = (1 / 8, 1 / 4, 1 / 2, 2 / 3, 3 / 4, 4 / 3, 3 / 2, 2, 4, 8)  # of a wrong size to the right one
+PLACES = ("The first one", "The second one", "The third one", "The fourth one")
 LOSSLESS = ("FLAC", "ALAC", "AIFF", "Monkey's Audio")
 LOSSY = ("MP3", "AAC", "Ogg Vorbis", "Opus")
 ERRORS = (
@@ -82,10 +83,11 @@ def first_loss(draw: Draw) -> Draft | None:
         return None
     told = ", then to ".join(steps)
     return Draft(
-        question=f"A 16-bit WAV file is converted to {told}, all at 16 bits; which conversion first loses information?",
-        options=tuple(f"The one to {name}" for name in [lost, *(name for name in steps if name != lost)]),
+        question=f"A 16-bit WAV file is converted to {told}, all at 16 bits; at which conversion "
+        "is information first lost?",
+        options=(PLACES[draw.rank], *(name for name in PLACES if name != PLACES[draw.rank])),
         check=f"first_loss(chain={tuple(steps)})",
-        rationale=f"{lost} is a lossy codec" + (f", {', '.join(before)} before it lossless." if before else "."),
+        rationale=f"{lost} is a lossy codec" + (f"; lossless before it: {', '.join(before)}." if before else "."),
     )
 
 
@@ -125,7 +127,7 @@ def detector(draw: Draw) -> Draft | None:
         key,
         [p for p in pool | {key + d for d in (-25, -20, -15, -10, -5, 5, 10, 15, 20, 25)} if 3 < p < 98 and p % 5 == 0],
     )
-    if wrong is None:
+    if wrong is None or not {*shares.values()} & {*wrong}:
         return None
     return Draft(
         question=f"In a recording with {present} {event}s a detector reports {reported}, of which {correct} are real; "

@@ -38,8 +38,17 @@ def filtered_tone(draw: Draw) -> Draft | None:
     key = hz * {("low-pass", "weakest"): 8, ("high-pass", "weakest"): 0.125}.get((kind, wanted), 1)
     if kind in ("low-pass", "high-pass") and wanted == "strongest":
         key = hz * (0.5 if kind == "low-pass" else 2)
-    wrong = draw.around(key, [key * step for step in (0.05, 0.1, 0.2, 0.25, 4, 5, 8, 10, 16)])
-    if wrong is None or min([key, *wrong]) < 20 or max([key, *wrong]) > 18000:
+    steps = [0.05, 0.1, 0.2, 0.25, 4, 5, 8, 10, 16]
+    if kind in ("band-pass", "notch"):
+        key = hz * draw.one((0.8, 1.25))
+        steps += [0.3, 0.4, 2.5, 3]
+    wrong = draw.around(key, [key * step for step in steps])
+    if (
+        wrong is None
+        or any(round(f, 6) % 1 for f in [key, *wrong])
+        or min([key, *wrong]) < 20
+        or max([key, *wrong]) > 18000
+    ):
         return None
     where = (
         f"with its cutoff at {number(hz)} Hz"
@@ -51,7 +60,8 @@ def filtered_tone(draw: Draw) -> Draft | None:
         f"{wanted}?",
         options=tuple(f"{number(f)} Hz" for f in [key, *wrong]),
         check=f"filtered_tone(kind={kind!r}, hz={hz}, wanted={wanted!r})",
-        rationale=f"Of the four, {number(key)} Hz is the one that a {kind} filter at {number(hz)} Hz leaves {wanted}.",
+        rationale=f"{number(key)} Hz is {key / hz:g} times {number(hz)} Hz, and of the four a {kind} filter "
+        f"there leaves it {wanted}.",
     )
 
 
@@ -72,7 +82,7 @@ def comb(draw: Draw) -> Draft | None:
         f"frequencies is {wanted} in amplitude?".replace("cancelled in amplitude", "cancelled"),
         options=tuple(f"{number(unit * q)} Hz" for q in [key, *wrong]),
         check=f"comb_extreme(delay_ms={delay}, inverted={inverted}, wanted={wanted!r})",
-        rationale=f"At {number(unit * key)} Hz a delay of {delay:g} ms is {key / 4:g} periods, which with "
+        rationale=f"In {delay:g} ms a tone of {number(unit * key)} Hz advances by {90 * key} degrees, which with "
         f"{'inverted' if inverted else 'equal'} polarity leaves it {wanted}.",
     )
 
@@ -82,10 +92,9 @@ def filter_type(draw: Draw) -> Draft | None:
     low = draw.one((50, 80, 100, 150, 200))
     tones = [low, low * draw.one((6, 8, 10)), low * draw.one((50, 60, 80))]
     passed = draw.one((("110", "100"), ("011", "001"), ("010",), ("101",))[draw.rank])
-    losses = {
-        f: draw.one((0.1, 0.2, 0.3, 0.5, 1)) if p == "1" else draw.one((25, 30, 36, 40, 48))
-        for f, p in zip(tones, passed, strict=True)
-    }
+    passes, stops = (draw.some(values, 3) for values in ((0.1, 0.2, 0.3, 0.5, 1), (25, 30, 36, 40, 48)))
+    stops.sort(reverse=passed == "001")  # a filter of one slope stops the more, the further off
+    losses = {f: (passes if p == "1" else stops)[k] for k, (f, p) in enumerate(zip(tones, passed, strict=True))}
     did = ", ".join(f"{'stops' if loss > 3 else 'passes'} {number(f)} Hz" for f, loss in losses.items())
     told = [f"{number(f)} Hz by {losses[f]:g} dB" for f in draw.some(tones, 3)]
     return Draft(

@@ -65,8 +65,8 @@ def align(draw: Draw) -> Draft | None:
     told = [f"Delay the {side} one by {ms:.0f} ms" for ms in (delay, other) for side in ("left", "right")]
     key = f"Delay the {('left', 'right')[right_side]} one by {delay} ms"
     return Draft(
-        question=f"A listener sits {left:.2f} m from the left and {right:.2f} m from the right loudspeaker; at {SPEED} m/s, "
-        f"what makes both arrive together?",
+        question=f"A listener sits {left:.2f} m from the left and {right:.2f} m from the right loudspeaker; "
+        f"at {SPEED} m/s, what makes both arrive together?",
         options=(key, *(text for text in told if text != key)),
         check=f"aligning_delay(left_m={left:.2f}, right_m={right:.2f}, speed_m_s={SPEED})",
         rationale=f"The nearer one has to wait for {far - near:.2f} m of travel, {delay} ms at {SPEED} m/s.",
@@ -89,10 +89,10 @@ def first_arrival(draw: Draw) -> Draft | None:
     ]
     key = f"In the {('left', 'right')[right_side]} one, which leads by {abs(lead)} ms"
     metres = [path * SPEED / 1000 for path in paths]
-    after = [f"{start} ms later" if start else "at once" for start in starts]
+    after = [f"after {start} ms" if start else "at once" for start in starts]
     return Draft(
-        question=f"A voice leaves the left loudspeaker, {metres[0]:.1f} m away, {after[0]} and the right, {metres[1]:.1f} m "
-        f"away, {after[1]}; where is it heard if equally loud from both ({SPEED} m/s)?",
+        question=f"A voice leaves the left loudspeaker ({metres[0]:.1f} m away) {after[0]} and the right "
+        f"({metres[1]:.1f} m away) {after[1]}; where is it heard at equal loudness and {SPEED} m/s?",
         options=(key, *(text for text in told if text != key)),
         check=f"first_arrival(left=({starts[0]}, {metres[0]:.1f}), right=({starts[1]}, {metres[1]:.1f}), "
         f"speed_m_s={SPEED})",

@@ -31,13 +31,14 @@ def level_meaning(draw: Draw) -> Draft | None:
     by_power, bigger = draw.rank % 2, draw.rank // 2
     steps = COUNTS if by_power else FACTORS
     ratio = draw.one(list(steps))
-    near = [r for r in (*FACTORS, 16, 25, 50, 64, 200, 400, 1000) if (r > ratio if bigger else r < ratio)][-9:]
-    if len(near) < 2:
+    near = [r for r in (*FACTORS, 16, 25, 50, 64, 200, 400, 1000) if (r > ratio if bigger else r < ratio)]
+    near = sorted(near)[:4] if bigger else sorted(near)[-4:]
+    if not near:
         return None
-    same, other = draw.some(near, 2)
+    other = draw.one(near)
     rises = draw.one((True, False))
     kinds = (power, amplitude) if by_power else (amplitude, power)
-    sizes = [(ratio, kinds[0]), (same, kinds[0]), (ratio, kinds[1]), (other, kinds[1])]
+    sizes = [(ratio, kinds[0]), (other, kinds[0]), (ratio, kinds[1]), (other, kinds[1])]
     told = [f"{size:,} times the {kind}" if rises else f"1/{size:,} of the {kind}" for size, kind in sizes]
     change = steps[ratio] if rises else -steps[ratio]
     return Draft(
@@ -93,10 +94,14 @@ def quantity(draw: Draw) -> Draft | None:
         return None
     return Draft(
         question=f"Which {name} has a level of {signed(level)} {suffix}, which is stated relative to {told}?",
-        options=tuple(f"{key * 10**step:.3g} {unit}" for step in [0, *wrong]),
+        options=tuple(f"{_short(key * 10**step)} {unit}" for step in [0, *wrong]),
         check=f"level_quantity(level_db={level}, reference={reference!r}, unit={unit!r})",
-        rationale=f"Every {decade} dB are a factor of ten in {name}; {signed(level)} {suffix} is {key:.3g} {unit}.",
+        rationale=f"Every {decade} dB are a factor of ten in {name}; {signed(level)} {suffix} is {_short(key)} {unit}.",
     )
+
+
+def _short(value: float) -> str:
+    return f"{float(f'{value:.3g}'):,.6g}"
 
 
 def chain(draw: Draw) -> Draft | None:

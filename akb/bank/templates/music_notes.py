@@ -1,4 +1,4 @@
-"""What the music templates share: notes as places on the line of fifths (C is 0, G is 1, F is -1), and options by rank."""
+"""What the music templates share: notes as places on the line of fifths (C is 0, G 1, F -1), and options by rank."""
 
 from __future__ import annotations
 

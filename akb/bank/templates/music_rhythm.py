@@ -18,7 +18,7 @@ CONDUCTED = (
     *(("2/4", 2), ("2/4", 1), ("3/4", 3), ("3/4", 1), ("4/4", 4), ("4/4", 2), ("2/2", 2), ("2/2", 1), ("3/2", 3)),
     *(("4/2", 4), ("3/8", 3), ("3/8", 1), ("4/8", 4), ("6/8", 6), ("6/8", 2), ("9/8", 9), ("9/8", 3), ("12/8", 4)),
     *(("12/8", 12), ("6/4", 6), ("6/4", 2), ("9/4", 3), ("6/16", 2), ("9/16", 3), ("12/16", 4), ("5/4", 5)),
-    *(("5/8", 5), ("7/8", 7), ("3/16", 1)),
+    *(("5/8", 5), ("7/8", 7), ("3/16", 1), ("3/16", 3), ("6/16", 6), ("9/16", 9)),
 )
 BARS = ("2/4", "3/4", "4/4", "3/8", "6/8", "9/8", "12/8", "5/8", "7/8", "5/4", "3/2", "6/4")
 COUNTED = (("2/4", 2), ("3/4", 3), ("4/4", 4), ("5/4", 5), ("2/2", 2), ("3/2", 3), ("4/2", 4), ("6/8", 2), ("9/8", 3))
@@ -49,7 +49,7 @@ def one_beat(draw: Draw) -> Draft | None:
     metre, beats = draw.one(CONDUCTED)
     key = bar_length(metre) // beats
     bottom = 64 // int(metre.partition("/")[2])
-    lengths = set(BEAT_NOTES.values())
+    lengths = {length for length in BEAT_NOTES.values() if key / 3 < length < key * 3}
     values = spread(draw, key, {bottom, key * 2, key // 2, key * 3 // 2} & lengths, lengths)
     if values is None:
         return None
@@ -83,8 +83,8 @@ COMBINATIONS = combinations()
 def fills_bar(draw: Draw) -> Draft | None:
     metre = draw.one(BARS)
     bar = bar_length(metre)
-    near = {length for length in COMBINATIONS.values() if length % 8 == 0 and 0 < abs(length - bar) <= 16}
-    values = spread(draw, bar, near, {length for length in COMBINATIONS.values() if 0 < abs(length - bar) <= 24})
+    near = {length for length in COMBINATIONS.values() if length % 8 == 0 and 0 < abs(length - bar) <= 24}
+    values = spread(draw, bar, near)
     if values is None or bar not in COMBINATIONS.values():
         return None
     options = tuple(draw.one([text for text, length in COMBINATIONS.items() if length == value]) for value in values)
@@ -105,8 +105,8 @@ def polyrhythm_attacks(draw: Draw) -> Draft | None:
     if values is None or min(values) < 2:
         return None
     return Draft(
-        f"One player spaces {WORDS[few]} notes evenly over a bar while another spaces {WORDS[many]}, starting together; "
-        "at how many different moments do notes begin?",
+        f"One player spaces {WORDS[few]} notes evenly over a bar while another spaces {WORDS[many]}, starting "
+        "together; at how many different moments do notes begin?",
         tuple(str(value) for value in values),
         f"attacks_in_cycle(first={few}, second={many})",
         f"Of {few} + {many} notes {gcd(few, many)} of each begin together, so {key} moments are left.",
@@ -132,25 +132,26 @@ def same_speed(draw: Draw) -> Draft | None:
     )
 
 
-def note_on_beat(draw: Draw) -> Draft | None:
+def note_in_beat(draw: Draw) -> Draft | None:
     metre, beats = draw.one((*COUNTED, ("12/8", 4)))
     unit = draw.one(("quarter note", "eighth note", "sixteenth note"))
     length, part = bar_length(metre) // beats, PLAIN_NOTES[unit]
-    beat = draw.random.randint(2, beats)
+    beat, last = draw.random.randint(2, beats), draw.one((True, False))
     each = length // part
     if length % part or not 2 <= each <= 6:
         return None
-    key = each * (beat - 1) + 1
-    likely = [key - 1, key + 1, each * beat, *([beat] if key - beat < 5 else [])]
-    values = spread(draw, key, likely, [key + 2, key - 2, key + 3, key - 3])
+    key = each * beat if last else each * (beat - 1) + 1
+    values = spread(draw, key, [key - 1, key + 1, key + 2, key - 2], [key + 3, key - 3])
     if values is None or min(values) < 2 or max(values) > min(each * beats, len(ORDINALS) - 1):
         return None
+    end = "last" if last else "first"
     return Draft(
         f"In a bar of {metre} counted in {WORDS[beats]} and filled with {unit}s, "
-        f"which {unit} falls on the {'last' if beat == beats else ORDINALS[beat]} beat?",
+        f"which {unit} is the {end} within the {ORDINALS[beat]} beat?",
         tuple(f"The {ORDINALS[value]}" for value in values),
-        f"note_on_beat(metre={metre!r}, beats={beats}, unit={unit.removesuffix(' note')!r}, beat={beat})",
-        f"Each beat holds {each} {unit}s, so beat {beat} begins after {key - 1} of them.",
+        f"note_in_beat(metre={metre!r}, beats={beats}, unit={unit.removesuffix(' note')!r}, beat={beat}, last={last})",
+        f"Each beat holds {each} {unit}s, so beat {beat} begins after {each * (beat - 1)} of them and its {end} is "
+        f"number {key}.",
     )
 
 
@@ -170,7 +171,7 @@ def tied_notes(draw: Draw) -> Draft | None:
         f"Which single note lasts exactly as long as {tie}?",
         tuple(by_length(ALL_NOTES, value).capitalize() for value in values),
         f"tied_notes(notes={', '.join(part.removesuffix(' note') for part in parts)!r})",
-        f"Together they last {key / 16:g} quarter notes, as {article(by_length(ALL_NOTES, key))} does.",
+        f"Together they last {key / 4:g} sixteenth notes, as {article(by_length(ALL_NOTES, key))} does.",
     )
 
 
@@ -179,6 +180,6 @@ TEMPLATES: tuple[Template, ...] = (
     Template("rhythm-metre/fills-bar", "music", 4, fills_bar, TERMS),
     Template("rhythm-metre/polyrhythm-attacks", "music", 3, polyrhythm_attacks, TERMS),
     Template("rhythm-metre/same-speed", "music", 3, same_speed, TERMS),
-    Template("rhythm-metre/note-on-beat", "music", 3, note_on_beat, TERMS),
+    Template("rhythm-metre/note-in-beat", "music", 3, note_in_beat, TERMS),
     Template("rhythm-metre/tied-notes", "music", 3, tied_notes, TERMS),
 )

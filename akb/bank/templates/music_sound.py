@@ -27,7 +27,6 @@ TRANSPOSING = (
     *(("alto saxophone in E♭", "E♭", 3), ("clarinet in E♭", "E♭", 3)),
 )
 LOWEST = (50, 60, 80, 90, 100, 110, 120, 140, 150, 160, 180, 200, 220, 240, 300, 400)
-FORKS = (220, 256, 262, 294, 330, 349, 384, 392, 440, 494, 512)
 STRING_LAW = (Source(kind="formula", ref="frequency of an ideal string is inversely proportional to its length"),)
 PIPE_LAW = (Source(kind="formula", ref="resonances of ideal cylindrical pipes: odd multiples if closed, all if open"),)
 BEAT_LAW = (Source(kind="formula", ref="beat rate = difference of the two frequencies"),)
@@ -105,18 +104,18 @@ def pipe_resonance(draw: Draw) -> Draft | None:
 
 
 def tuned_by_beats(draw: Draw) -> Draft | None:
-    fork, beats = draw.one(FORKS), draw.random.randint(2, 6)
+    fork, beats = draw.random.randint(200, 520), draw.random.randint(2, 6)
     tightened, slower = draw.one((True, False)), draw.one((True, False))
     side = -1 if tightened == slower else 1
     key = fork + side * beats
     more = [fork + step * beats for step in (-3, -2, 2, 3)]
-    values = spread(draw, key, [fork - side * beats, fork, *more])
+    values = spread(draw, key, [fork - side * beats], more)
     if values is None:
         return None
     action, effect = "tightened" if tightened else "loosened", "slow down" if slower else "get faster"
     return Draft(
         f"A string and a {fork} Hz tuning fork give {beats} beats a second, which {effect} as the string is slightly "
-        f"{action}; what was its frequency before?",
+        f"{action}; what was the string's frequency before?",
         tuple(f"{value} Hz" for value in values),
         f"string_by_beats(fork_hz={fork}, beats={beats}, tightened={tightened}, slower={slower})",
         f"The string is {beats} Hz away, and it must have been {'below' if side < 0 else 'above'} the fork for the "

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache
 
 from akb.bank.checks.phonetics import ARPA_CONSONANT_IPA, IPA_CONSONANTS, SIBILANTS, VOICELESS, ipa_of, is_vowel
 from akb.bank.lexicon import Word, pron
 from akb.bank.templates.frame import Draft, Draw, Template
-from akb.bank.templates.phonetic_words import COUNTS, CMUDICT, GENERAL_AMERICAN, near_in_length, pair, quoted, words
+from akb.bank.templates.phonetic_words import CMUDICT, COUNTS, GENERAL_AMERICAN, near_in_length, pair, quoted, words
 from akb.tasks.items import Source
 
 CHART = (Source(kind="standard", ref="International Phonetic Alphabet, chart of 2020", where="pulmonic consonants"),)
@@ -16,10 +16,14 @@ PLURALS = {"s": "/s/", "z": "/z/", "iz": "/ɪz/"}
 PASTS = {"t": "/t/", "d": "/d/", "id": "/ɪd/"}
 
 
+# Sounds before which speakers merge or shift a vowel; "" stands for every vowel.
+_SHIFTING = {"": {"L", "NG"}, "AE": {"M", "N"}, "EH": {"M", "N", "G"}}
+
+
 def _plain(word: Word) -> bool:
-    """Whether its vowel is the same for everyone: no /æ/ before a nasal, nothing before /l/ or /ŋ/."""
+    """Whether its vowel is the same for everyone."""
     vowel, *rest = word.rime
-    return not (rest and (rest[0] in {"L", "NG"} or (vowel == "AE" and rest[0] in {"M", "N"}) or (vowel == "EH" and rest[0] in {"M", "N", "G"})))  # fmt: skip
+    return not (rest and rest[0] in _SHIFTING[""] | _SHIFTING.get(vowel, set()))
 
 
 @cache
@@ -178,7 +182,11 @@ def reversed_sounds(draw: Draw) -> Draft | None:
 # -- articulation --------------------------------------------------------------------------------------------------
 
 # The consonants of English that a description names alone.
-_ENGLISH = {arpa: IPA_CONSONANTS[sign] for arpa, sign in ARPA_CONSONANT_IPA.items() if arpa not in {"HH", "W", "Y", "R", "NG", "ZH"}}
+_ENGLISH = {
+    arpa: IPA_CONSONANTS[sign]
+    for arpa, sign in ARPA_CONSONANT_IPA.items()
+    if arpa not in {"HH", "W", "Y", "R", "NG", "ZH"}
+}
 
 
 def first_sound_described(draw: Draw) -> Draft | None:
@@ -196,7 +204,7 @@ def first_sound_described(draw: Draw) -> Draft | None:
         quoted(found),
         f"begins_with_articulation(voicing={described[0]!r}, place={described[1]!r}, manner={described[2]!r}, "
         f"pron={pron(found)})",
-        f"'{key.word}' begins with /{ARPA_CONSONANT_IPA[sound]}/; the other first sounds differ in voicing, place or manner.",
+        f"'{key.word}' begins with /{ARPA_CONSONANT_IPA[sound]}/; the others differ in voicing, place or manner.",
         slot=key.word,
     )
 
@@ -222,7 +230,17 @@ def symbol_to_description(draw: Draw) -> Draft | None:
     )
 
 
-_PLACES = ("bilabial", "labiodental", "retroflex", "palatal", "velar", "uvular", "pharyngeal", "glottal", "postalveolar")
+_PLACES = (
+    "bilabial",
+    "labiodental",
+    "retroflex",
+    "palatal",
+    "velar",
+    "uvular",
+    "pharyngeal",
+    "glottal",
+    "postalveolar",
+)
 
 
 def symbol_with_place(draw: Draw) -> Draft | None:
@@ -261,15 +279,19 @@ def transcription_to_word(draw: Draw) -> Draft | None:
 
 # -- allophony -----------------------------------------------------------------------------------------------------
 
-_NOUNS = """ape bell bench boat bridge bush cage cake cave chef cliff cloud club coach cup desk dish duke eagle edge face
-fish flag fox garage ghost gift goose graph grape hedge hotel island judge kiss lamp lake leg library limb lunch map
-maze moth myth night nose nurse page patch path piano pig place plum prize pulse queen rib road rose school shape
-sheriff ship siege sketch snake song stitch stone street table tax team tent text thumb tooth tribe truck valley vase
-voice watch wave week wish year""".split()
-_VERBS = """act add bake beg blame boast bounce brush call cause change chase clean cough dance decide diagnose dream
-drop end fade fetch fish gaze hand hope hug inspect invade jog judge jump kick kiss laugh live look lunge march match
-miss move need note notice pack paint pass plan pray promise push raid rain rob roll sigh smile snow start stop study
-surf tease touch trim visit wait walk want warn wash watch wave wish work wrap yawn yield""".split()
+_NOUNS = """
+ape bell bench boat bridge bush cage cake cave chef cliff cloud club coach cup desk dish duke eagle edge face
+fish flag fox garage ghost gift goose graph grape hedge hotel island judge kiss lamp lake leg library limb lunch
+map maze moth myth night nose nurse page patch path piano pig place plum prize pulse queen rib road rose school
+shape sheriff ship siege sketch snake song stitch stone street table tax team tent text thumb tooth tribe truck
+valley vase voice watch wave week wish year
+"""
+_VERBS = """
+act add bake beg blame boast bounce brush call cause change chase clean cough dance decide diagnose dream drop
+end fade fetch fish gaze hand hope hug inspect invade jog judge jump kick kiss laugh live look lunge march match
+miss move need note notice pack paint pass plan pray promise push raid rain rob roll sigh smile snow start stop
+study surf tease touch trim visit wait walk want warn wash watch wave wish work wrap yawn yield
+"""
 
 
 def _ends(word: Word, names: dict[str, str]) -> str:
@@ -301,16 +323,20 @@ def _allomorph(draw: Draw, pool: Iterable[str], names: dict[str, str], stem: str
 
 
 def plural_ending(draw: Draw) -> Draft | None:
-    return _allomorph(draw, _NOUNS, PLURALS, "Which noun forms its plural with {}?", "plural_ending")
+    return _allomorph(draw, _NOUNS.split(), PLURALS, "Which noun forms its plural with {}?", "plural_ending")
 
 
 def past_ending(draw: Draw) -> Draft | None:
-    return _allomorph(draw, _VERBS, PASTS, "Which verb forms its past tense with {}?", "past_ending")
+    return _allomorph(draw, _VERBS.split(), PASTS, "Which verb forms its past tense with {}?", "past_ending")
 
 
 def flapped(draw: Draw) -> Draft | None:
     """Distractors have a t at the start of a stressed syllable, beside a consonant, or before a syllabic n."""
-    pool = [w for w in words().of("place") if w.sounds.count("T") == 1 and w.word.count("t") in {1, 2} and "th" not in w.word]
+    pool = [
+        w
+        for w in words().of("place")
+        if w.sounds.count("T") == 1 and w.word.count("t") in {1, 2} and "th" not in w.word
+    ]
     pool = [w for w in pool if w.syllables in {2, 3} and not w.word.endswith(("t", "te", "ts"))]
 
     def flaps(word: Word) -> bool:
@@ -333,8 +359,8 @@ def flapped(draw: Draw) -> Draft | None:
         "In which word is the t normally pronounced as a flap [ɾ] in General American?",
         quoted(found),
         f"flapped_t(pron={pron(found)})",
-        f"The t of '{key.word}' stands between a vowel and an unstressed vowel; in the others a stressed vowel follows or "
-        "a consonant stands before it.",
+        f"The t of '{key.word}' stands between a vowel and an unstressed vowel; in the others a stressed vowel follows, "
+        "or a consonant stands before it.",
         slot=key.word,
     )
 

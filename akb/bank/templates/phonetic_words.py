@@ -17,7 +17,9 @@ from akb.bank.templates.frame import Draft, Draw, Template
 from akb.tasks.items import Source
 
 CMUDICT = (
-    Source(kind="read", ref="CMU Pronouncing Dictionary", where="the words' entries, as the check states them", seen=True),
+    Source(
+        kind="read", ref="CMU Pronouncing Dictionary", where="the words' entries, as the check states them", seen=True
+    ),
 )
 GENERAL_AMERICAN = "General American"
 ORDINALS = ("first", "second", "third", "fourth")
@@ -109,7 +111,9 @@ def rhyming_pair(draw: Draw) -> Draft | None:
     alike = draw.rank % 2 == 0
     groups = [group for group in grouped("sounds", _rime).values() if len(group) > 1]
     key = _pair(draw, draw.one(groups), alike, rhyme=True)
-    wrong = [_wrong_pair(draw, spelled_alike) for spelled_alike in ([True, False, False] if alike else [True, True, False])]
+    wrong = [
+        _wrong_pair(draw, spelled_alike) for spelled_alike in ([True, False, False] if alike else [True, True, False])
+    ]
     if key is None or any(one is None for one in wrong):
         return None
     pairs = [key, *(one for one in wrong if one is not None)]
@@ -228,7 +232,7 @@ def same_stress_pattern(draw: Draw) -> Draft | None:
         f"Which word has the same number of syllables and the same main stress position as '{word.word}'?",
         quoted(found),
         f"same_stress_pattern(word={word.word!r}, pron={pron([word, *found])})",
-        f"'{word.word}' and '{key[0].word}' have {word.syllables} syllables with main stress on number {word.stressed}.",
+        f"'{word.word}' and '{key[0].word}' have {word.syllables} syllables, number {word.stressed} with main stress.",
     )
 
 
@@ -323,7 +327,7 @@ def equal_syllables(draw: Draw) -> Draft | None:
         "In which pair do both words have the same number of syllables?",
         tuple(pair(*both) for both in pairs),
         f"equal_syllables_pair(pron={pron([word for both in pairs for word in both])})",
-        f"'{key[0].word}' and '{key[1].word}' have {key[0].syllables} syllables each; in the other pairs they differ by one.",
+        f"'{key[0].word}' and '{key[1].word}' have {key[0].syllables} syllables each; the other pairs differ.",
         slot=pair(*key),
     )
 
@@ -431,7 +435,9 @@ def homophone_pair(draw: Draw) -> Draft | None:
     pairs = [key]
     for _ in range(3):
         one = draw.one(words().of("sounds"))
-        near = [w for w in near_in_length(words().of("sounds"), one) if _apart(w, one) == 1 and w.word[0] == one.word[0]]
+        near = [
+            w for w in near_in_length(words().of("sounds"), one) if _apart(w, one) == 1 and w.word[0] == one.word[0]
+        ]
         if not near:
             return None
         pairs.append([one, draw.one(near)])
@@ -474,14 +480,16 @@ def first_consonant(draw: Draw) -> Draft | None:
     found = [*draw.some(keys, 1), *draw.some(looks, 1)]
     if len(found) < 2:
         return None
-    found += draw.some([w for w in near_in_length(rest, found[0], 2) if w.word[0] in {found[0].word[0], "k", "j", "p"}], 2)
+    found += draw.some(
+        [w for w in near_in_length(rest, found[0], 2) if w.word[0] in {found[0].word[0], "k", "j", "p"}], 2
+    )
     if len(found) < 4:
         return None
     return Draft(
         f"Which word begins with the same consonant sound as '{word.word}'?",
         quoted(found),
         f"begins_like(word={word.word!r}, pron={pron([word, *found])})",
-        f"'{word.word}' and '{found[0].word}' begin with one sound in two spellings; '{found[1].word}' only looks alike.",
+        f"'{word.word}' and '{found[0].word}' begin with one sound; '{found[1].word}' only looks alike.",
     )
 
 

@@ -22,11 +22,12 @@ def alias_twin(draw: Draw) -> Draft | None:
     if wrong is None:
         return None
     return Draft(
-        question=f"Which of these cosines gives the same samples as a {tone} kHz cosine when both are sampled at {rate} "
-        "kHz with no anti-aliasing filter?",
+        question=f"Which of these cosines gives the same samples as a {tone} kHz cosine when both are sampled "
+        f"at {rate} kHz with no anti-aliasing filter?",
         options=tuple(f"{f:.0f} kHz" for f in [key, *wrong]),
         check=f"same_samples(rate_hz={rate * 1000}, tone_hz={tone * 1000})",
-        rationale=f"Cosines whose frequencies differ from a multiple of the rate by the same amount share all samples: "
+        rationale=f"Cosines whose frequencies differ from a multiple of the rate by the same amount share all "
+        "samples: "
         f"{key} kHz lies {tone} kHz from {key - tone if (key - tone) % rate == 0 else key + tone} kHz.",
     )
 
@@ -50,7 +51,7 @@ def alias_sweep(draw: Draw) -> Draft | None:
         options=(key, *(text for text in told if text != key)),
         check=f"alias_sweep(rate_hz={rate * 1000}, start_hz={first * 1000}, end_hz={last * 1000})",
         rationale=f"Each moment sounds at its distance to the sampling rate of {rate} kHz: {start} kHz at first, "
-        f"{end} kHz at last.",
+        f"{end} kHz at the end.",
     )
 
 

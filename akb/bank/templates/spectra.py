@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 
 from akb.bank.templates.frame import Draft, Draw, Template, number
 from akb.tasks.items import Source
 
 ROOM = "spectral-features"
 SERIES = ((2, 3), (3, 4, 5), (3, 5, 7), (2, 3, 5), (4, 5, 7), (5, 7, 9), (2, 5, 7), (4, 6, 7), (3, 7, 9), (4, 7, 10))
-WINDOWS = (  # sampling rate, DFT length, bin spacing
-    *((8000, 160, 50), (8000, 200, 40), (16000, 320, 50), (16000, 400, 40), (48000, 960, 50), (48000, 1200, 40)),
-    *((44100, 882, 50), (32000, 640, 50), (8000, 64, 125), (16000, 128, 125), (48000, 384, 125), (24000, 192, 125)),
-    *((8000, 100, 80), (16000, 200, 80), (24000, 300, 80), (32000, 400, 80), (48000, 600, 80), (12000, 150, 80)),
-    *((12000, 200, 60), (24000, 400, 60), (48000, 800, 60), (8000, 50, 160), (16000, 100, 160), (48000, 300, 160)),
+WINDOWS = (  # sampling rate, DFT length, bin spacing; wrong tones are multiples of 10 Hz, or of 25 Hz for 125 Hz
+    *((8000, 200, 40), (16000, 400, 40), (24000, 600, 40), (32000, 800, 40), (48000, 1200, 40)),
+    *((12000, 200, 60), (24000, 400, 60), (48000, 800, 60), (96000, 1600, 60)),
+    *((8000, 100, 80), (12000, 150, 80), (16000, 200, 80), (24000, 300, 80), (32000, 400, 80), (48000, 600, 80)),
+    *((8000, 64, 125), (16000, 128, 125), (24000, 192, 125), (32000, 256, 125), (48000, 384, 125)),
+    *((8000, 50, 160), (16000, 100, 160), (32000, 200, 160), (48000, 300, 160), (96000, 600, 160)),
 )
 CHANGES = {"A quarter as wide": (1, 4), "Half as wide": (1, 2), "Twice as wide": (2, 1), "Four times as wide": (4, 1)}
 WAVES = {
@@ -28,14 +30,14 @@ def repetition(draw: Draw) -> Draft | None:
     """The repetition rate of partials that lack their fundamental."""
     base, numbers = draw.one((60, 84, 96, 108, 120, 132, 144, 180, 204, 240)), draw.one(SERIES)
     partials = [base * n for n in numbers]
-    gaps = [b - a for a, b in zip(partials, partials[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(partials)]
     pool = [base / 2, base / 3, base / 4, 2 * base, 3 * base, 1.5 * base, *partials, *gaps]
     wrong = draw.around(base, pool)
     if wrong is None:
         return None
     return Draft(
-        question=f"A steady sound consists of partials at {_listed(partials)} Hz; at what rate does its waveform repeat, counted by "
-        "its shortest period?",
+        question=f"A steady sound consists of partials at {_listed(partials)} Hz; at what rate does its waveform "
+        "repeat, counted by its shortest period?",
         options=tuple(f"{number(f)} Hz" for f in [base, *wrong]),
         check=f"repetition_rate(partials_hz={tuple(partials)})",
         rationale=f"The partials are harmonics {', '.join(map(str, numbers))} of {base} Hz and of nothing higher.",
@@ -45,17 +47,17 @@ def repetition(draw: Draw) -> Draft | None:
 def no_leakage(draw: Draw) -> Draft | None:
     """A tone that fills the window with whole cycles."""
     rate, length, step = draw.one(WINDOWS)
-    fifths = range(20, 66)
-    key = draw.one([n for n in fifths if n % 5 == 0 and 30 <= n <= 55])
-    wrong = draw.around(key, [n for n in fifths if n % 5 and abs(n - key) < 12])
+    key = step * draw.one(range(5, 13))
+    fine = 25 if step == 125 else 10
+    wrong = draw.around(key, [f for f in range(key - 3 * step, key + 3 * step, fine) if f % step])
     if wrong is None:
         return None
     return Draft(
-        question=f"Which of these sines shows no spectral leakage in a {number(length)}-point DFT with a rectangular window "
-        f"at a sampling rate of {number(rate)} Hz?",
-        options=tuple(f"{number(n * step / 5)} Hz" for n in [key, *wrong]),
+        question=f"Which of these sines shows no spectral leakage in a {number(length)}-point DFT with a "
+        f"rectangular window at a sampling rate of {number(rate)} Hz?",
+        options=tuple(f"{number(f)} Hz" for f in [key, *wrong]),
         check=f"no_leakage(rate_hz={rate}, length={length})",
-        rationale=f"Bins lie {step} Hz apart, and {number(key * step / 5)} Hz is bin {key // 5}, a whole number of cycles.",
+        rationale=f"Bins lie {step} Hz apart, and {number(key)} Hz is bin {key // step}: whole cycles fill the window.",
     )
 
 

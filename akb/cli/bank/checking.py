@@ -1,4 +1,4 @@
-"""akb bank: tools for those who extend a bank of questions."""
+"""akb bank check and agreement: what holds of a bank, and how far its readers agree."""
 
 from __future__ import annotations
 
@@ -8,29 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from akb.cli import options
+from akb.cli.bank.places import Places
 from akb.errors import EXIT_ERROR, AkbError
 
 if TYPE_CHECKING:
-    from akb.bank.gates import Gate
+    from akb.bank.balance import Gate
     from akb.bank.readings import Agreement
-    from akb.tasks.items import Item
-    from akb.types import Question
 
-app = typer.Typer(help="Tools for a bank's makers.", no_args_is_help=True, rich_markup_mode=None)
 DETAILS = 20  # of a gate, that are shown
 
-Places = Annotated[
-    list[Path] | None,
-    typer.Argument(help="Tasks' folders or JSONL files in the bank's format [default: akb-open]."),
-]
 
-
-@app.callback()
-def _bank() -> None:
-    """Tools for a bank's makers."""
-
-
-@app.command()
 def check(
     places: Places = None,
     against: Annotated[
@@ -46,12 +33,11 @@ def check(
     from dataclasses import asdict
 
     from akb import report
-    from akb.bank import choices_only, flaws, gates, twins
+    from akb.bank.gates import hold
+    from akb.cli.bank.places import items_of, questions_of
 
-    items = _items(places)
-    found = [*gates.balance(items), choices_only.choices_only(items), twins.near_duplicates(items)]
-    found += [twins.overlap(items, _questions(path), path.name) for path in against or []]
-    found += flaws.flaws(items)
+    items = items_of(places)
+    found = hold(items, {path.name: questions_of(path) for path in against or []})
     if json:
         report.print_json({"items": len(items), "gates": [asdict(gate) for gate in found]})
     else:
@@ -60,8 +46,7 @@ def check(
         raise typer.Exit(EXIT_ERROR)
 
 
-@app.command("agreement")
-def agreement_(
+def agreement(
     logs: Annotated[
         list[Path] | None, typer.Argument(help="Logs of readings (JSONL) [default: akb-open's reviews].")
     ] = None,
@@ -75,8 +60,9 @@ def agreement_(
 
     from akb import report
     from akb.bank import readings
+    from akb.cli.bank.places import bank
 
-    found = readings.read(logs or sorted((options.registry(None).folders["akb-open"].path / "reviews").glob("*.jsonl")))
+    found = readings.read(logs or sorted((bank().path / "reviews").glob("*.jsonl")))
     if not found:
         raise AkbError("there are no readings", where="akb bank agreement")
     groups, by = list(readings.agreements(found)), list(readings.readers(found))
@@ -107,26 +93,6 @@ def _agreed(group: Agreement) -> tuple[object, ...]:
     low, high = group.interval
     shares = (report.percent(group.key), report.percent(group.raw), f"{report.percent(low)}-{report.percent(high)}")
     return (group.name, group.items, group.twice, *shares, *beyond)
-
-
-def _items(places: list[Path] | None) -> list[Item]:
-    from akb.tasks.folder import Folder
-    from akb.tasks.items import read_items
-
-    files: list[Path] = []
-    for place in places or [options.registry(None).folders["akb-open"].path]:
-        files += Folder.read(place).data_files if place.is_dir() else [place]
-    items = [item for _, item in read_items(files)]
-    if not items:
-        raise AkbError("there are no items", where=", ".join(map(str, files)) or "akb bank check")
-    return items
-
-
-def _questions(path: Path) -> list[Question]:
-    from akb.tasks.items import Fields, question_from, read_records
-
-    rows = enumerate(read_records(path), 1)
-    return [question_from(row, Fields(), where, number) for number, (where, row) in rows]
 
 
 def _show(found: list[Gate], count: int) -> None:
