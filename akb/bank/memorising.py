@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from akb.errors import AkbError
 from akb.run import Run
 
-DRAWS = 4000
+DRAWS = 2000
+Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -19,8 +21,8 @@ class Gap:
     """A model on public and fresh items of the same templates; shares from 0 to 1.
 
     Attributes:
-        public, fresh: means over the templates of the share of their items that were answered rightly, so that templates count
-            alike in both.
+        public, fresh: means over the templates of the share of their items that were answered rightly; a template
+            counts alike in both.
         gap: public minus fresh.
         interval: 95 %, percentiles of a bootstrap over templates and over their items within.
     """
@@ -72,19 +74,15 @@ def _scores(run: Run) -> dict[str, list[float]]:
     return found
 
 
-def _interval(pairs: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
+def _interval(pairs: Sequence[tuple[Scores, Scores]]) -> tuple[float, float]:
     random = np.random.default_rng(0)
-    draws = [_drawn(pairs, random.integers(len(pairs), size=len(pairs)), random) for _ in range(DRAWS)]
+
+    def mean(scores: Scores) -> float:
+        return float(random.choice(scores, len(scores)).mean())
+
+    draws = [
+        np.mean([mean(pairs[n][0]) - mean(pairs[n][1]) for n in random.integers(len(pairs), size=len(pairs))])
+        for _ in range(DRAWS)
+    ]
     low, high = np.percentile(draws, [2.5, 97.5])
     return float(low), float(high)
-
-
-def _drawn(pairs: list[tuple[np.ndarray, np.ndarray]], chosen: Iterable[int], random: np.random.Generator) -> float:
-    return float(
-        np.mean(
-            [
-                random.choice(a, len(a)).mean() - random.choice(b, len(b)).mean()
-                for a, b in map(pairs.__getitem__, chosen)
-            ]
-        )
-    )

@@ -3,8 +3,8 @@
     python -m akb.bank.wordlist --out tasks/akb-fresh/words.jsonl
 
 Three machines have to agree on a word before it may be used for anything: the CMU Pronouncing Dictionary (with exactly
-one entry for it) and the two voices en-us and en-gb of eSpeak NG. Even so two or three of a hundred are doubtful, all of
-them loanwords, verbs that are nouns as well, or sounds that many speakers drop; so each use has rules of its own, and
+one entry for it) and the two voices en-us and en-gb of eSpeak NG. Even so two or three of a hundred are doubtful:
+loanwords, verbs that are nouns as well, or sounds that many speakers drop; so each use has rules of its own, and
 what people dispute is left out by name. Needs the extra `build`, the program espeak-ng, and the word lists of Debian's
 packages wamerican-small and wbritish-small, which keep names out.
 """
@@ -147,11 +147,14 @@ def _uses(word: str, phones: Sequence[str], american: str, british: str) -> Iter
                 yield "stress"
         if size == 1 and _same_sounds(phones, american):
             yield "sounds"
-    if size < 4 and _consonants(phones) == _spoken_consonants(american) == _spoken_consonants(british):
-        if any(
-            word.count(letter) == 1 and is_silent(word, letter, {word: " ".join(phones)}) for letter in LETTER_SOUNDS
-        ):
-            yield "silent"
+    alike = _consonants(phones) == _spoken_consonants(american) == _spoken_consonants(british)
+    if size < 4 and alike and _has_silent(word, phones):
+        yield "silent"
+
+
+def _has_silent(word: str, phones: Sequence[str]) -> bool:
+    pron = {word: " ".join(phones)}
+    return any(word.count(letter) == 1 and is_silent(word, letter, pron) for letter in LETTER_SOUNDS)
 
 
 def _nuclei(phones: Iterable[str]) -> list[str]:

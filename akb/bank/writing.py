@@ -22,7 +22,7 @@ from akb.tasks import asking as ask
 from akb.tasks.asking import Asking
 from akb.tasks.folder import Category, Subcategory
 from akb.tasks.items import Item, Source
-from akb.types import Outcome, Question, Request, Response, Status, Trial
+from akb.types import Finish, Outcome, Question, Request, Response, Status, Trial
 
 PROTOCOL = "bank-write-v1"
 AT_ONCE = 20  # questions asked for in one request
@@ -83,9 +83,12 @@ class Writing:
 
     def judge(self, trial: Trial, responses: Sequence[Response]) -> Outcome:
         """Scores the share of what was wanted that has the form of a candidate."""
-        found, _ = read_reply(responses[0].text or "")
-        if responses[0].status != Status.OK:
-            return Outcome(responses[0].status, 0.0, reason=responses[0].detail)
+        reply = responses[0]
+        if reply.finish == Finish.ERROR:
+            return Outcome(Status.ERROR, 0.0, reason=reply.error)
+        found, refused = read_reply(reply.text or "")
+        if not found:
+            return Outcome(Status.WRONG_FORMAT, 0.0, reason="; ".join(refused))
         return Outcome(Status.OK, min(1.0, len(found) / min(AT_ONCE, self.count)))
 
     def describe(self) -> Mapping[str, Any]:

@@ -33,7 +33,8 @@ def score(
     """Judge runs again from their records.
 
     Without a rule the run's own is used (by the code as it is now), and its outcomes are written anew. With another
-    rule, or --errata, the run is left as it is: its table is printed under a name that says so, and kept only with --save.
+    rule, or --errata, the run is left as it is: its table is printed under a name that says so, and kept only with
+    --save.
     """
     from akb import report
     from akb.errors import AkbError

@@ -359,7 +359,7 @@ def flapped(draw: Draw) -> Draft | None:
         "In which word is the t normally pronounced as a flap [ɾ] in General American?",
         quoted(found),
         f"flapped_t(pron={pron(found)})",
-        f"The t of '{key.word}' stands between a vowel and an unstressed vowel; in the others a stressed vowel follows, "
+        f"The t of '{key.word}' stands between a vowel and an unstressed vowel; in the others a stressed one follows, "
         "or a consonant stands before it.",
         slot=key.word,
     )

@@ -32,7 +32,8 @@ def stats(
         report.print_json(asdict(found))
         return
     rows = [
-        ("  " * (line.level == "subcategory") + line.name, line.items, line.target, *line.kinds.values(), line.templates,
+        ("  " * (line.level == "subcategory") + line.name, line.items, line.target, *line.kinds.values(),
+         line.templates,
          " ".join(map(str, line.places)))
         for line in found.lines if line.items
     ]  # fmt: skip

@@ -35,7 +35,8 @@ def verify(
 ) -> None:
     """Have a model read items blind: stem and shuffled options alone, and it may say that an item is not sound.
 
-    Its readings are written to a log that akb bank agreement reads. An interrupted run goes on when the command is given again.
+    Its readings are written to a log that akb bank agreement reads. An interrupted run goes on when the command is
+    given again.
     """
     from akb import report
     from akb.bank import blind
