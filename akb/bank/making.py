@@ -1,9 +1,10 @@
-"""From drafts to items: sets of computed questions, and places of keys dealt evenly."""
+"""From templates to items: candidates for the bank, and fresh sets; and places of keys dealt evenly."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from random import Random
 
@@ -13,14 +14,6 @@ from akb.bank.templates.frame import Draft, Template
 from akb.tasks.items import Item, Review
 
 
-def used(items: Iterable[Item]) -> dict[str, set[str]]:
-    """What items of each template are about (see `Draft.slot`): their questions and their keys."""
-    found: dict[str, set[str]] = defaultdict(set)
-    for item in items:
-        found[item.template_id] |= {item.question, item.options[item.answer]}
-    return found
-
-
 def fresh(seed: int, public: Sequence[Item], templates: Iterable[Template] = TEMPLATES) -> list[Item]:
     """A set of computed items of its own for each seed, as many of each template as the bank takes, none of which is
     about what a public item of its template is about.
@@ -28,16 +21,38 @@ def fresh(seed: int, public: Sequence[Item], templates: Iterable[Template] = TEM
     Raises:
         AkbError: a template has no more.
     """
-    avoid = used(public)
-    items = [
-        item_of(template, draft, f"{template.name.replace('/', '-')}-s{seed}-{number:02d}")
-        for template in templates
-        for number, draft in enumerate(template.drafts(template.count, seed, avoid.get(template.name, ())), 1)
-    ]
-    return dealt(items, f"akb-fresh {seed}")
+    items = []
+    for template in templates:
+        name = template.name.replace("/", "-")
+        drafts = template.drafts(template.count, seed, _used(public, template))
+        items += [_item(template, draft, f"{name}-s{seed}-{n:02d}", ()) for n, draft in enumerate(drafts, 1)]
+    return dealt(items, (), f"akb-fresh {seed}")
 
 
-def item_of(template: Template, draft: Draft, name: str, reviews: Sequence[Review] = ()) -> Item:
+def candidates(seed: int, there: Sequence[Item], day: date, templates: Iterable[Template] = TEMPLATES) -> list[Item]:
+    """As many computed items of each template as the bank takes, numbered on as candidates of their subcategories, about
+    nothing that an item is about which is there already."""
+    numbers = Counter[str]()
+    for item in there:
+        if found := re.fullmatch(r".*-c(\d+)", item.id):
+            numbers[item.subcategory] = max(numbers[item.subcategory], int(found[1]))
+    proof = Review(kind="program", by="akb.bank.checks", verdict="agrees", date=day.isoformat())
+    items = []
+    for template in templates:
+        for draft in template.drafts(template.count, f"candidates {seed}", _used(there, template)):
+            numbers[template.subcategory] += 1
+            number = numbers[template.subcategory]
+            items.append(_item(template, draft, f"{template.subcategory}-c{number:02d}", (proof,)))
+    return dealt(items, (), f"candidates {seed}")
+
+
+def _used(items: Iterable[Item], template: Template) -> set[str]:
+    """What items of a template are about (see `Draft.slot`): their questions, or their keys."""
+    own = [item for item in items if item.template_id == template.name]
+    return {text for item in own for text in (item.question, item.options[item.answer])}
+
+
+def _item(template: Template, draft: Draft, name: str, reviews: Sequence[Review]) -> Item:
     """A draft as an item; its key stands first until places are dealt."""
     return Item(
         id=name,
@@ -58,33 +73,42 @@ def item_of(template: Template, draft: Draft, name: str, reviews: Sequence[Revie
     )
 
 
-def proved(day: date) -> Review:
-    """The review of an item whose check finds its key right and every other option wrong."""
-    return Review(kind="program", by="akb.bank.checks", verdict="agrees", date=day.isoformat())
-
-
-def dealt(items: Sequence[Item], seed: str) -> list[Item]:
-    """The same items with their options in another order: keys stand equally often at each place over all, and within
-    one in every subcategory."""
-    places = _places(items, Random(seed))
+def dealt(items: Sequence[Item], fixed: Sequence[Item], seed: str) -> list[Item]:
+    """The same items with their options in another order, so that keys stand equally often at each place: within one in
+    every subcategory and over all, together with those that are fixed, as far as these allow."""
+    random = Random(seed)
+    size = max(len(item.options) for item in items)
+    overall = Counter(item.answer for item in fixed)
+    inside: dict[str, Counter[int]] = defaultdict(Counter)
+    for item in fixed:
+        inside[item.subcategory][item.answer] += 1
+    places: dict[str, int] = {}
+    for item in sorted(items, key=lambda _: random.random()):
+        own = inside[item.subcategory]
+        place = min(range(size), key=lambda p: (own[p], overall[p], random.random()))
+        places[item.id] = place
+        own[place] += 1
+        overall[place] += 1
+    _level(items, places, overall, inside)
     return [_reordered(item, places[item.id], Random(f"{seed} {item.id}")) for item in items]
 
 
-def _places(items: Sequence[Item], random: Random) -> Mapping[str, int]:
-    size = max(len(item.options) for item in items)
-    overall: Counter[int] = Counter()
-    found: dict[str, int] = {}
-    groups: dict[str, list[Item]] = defaultdict(list)
-    for item in items:
-        groups[item.subcategory].append(item)
-    for group in groups.values():
-        rounds, rest = divmod(len(group), size)
-        fewest = sorted(range(size), key=lambda place: (overall[place], random.random()))[:rest]
-        places = [*range(size)] * rounds + fewest
-        overall.update(places)
-        random.shuffle(places)
-        found |= {item.id: place for item, place in zip(group, places, strict=True)}
-    return found
+def _level(
+    items: Sequence[Item], places: dict[str, int], overall: Counter[int], inside: dict[str, Counter[int]]
+) -> None:
+    """Move keys from the fullest place to the emptiest, where their subcategory has one more there, until all are level."""
+    while True:
+        full, empty = max(overall, key=overall.__getitem__), min(overall, key=overall.__getitem__)
+        movable = [
+            i for i in items if places[i.id] == full and inside[i.subcategory][full] > inside[i.subcategory][empty]
+        ]
+        if overall[full] - overall[empty] < 2 or not movable:
+            return
+        item = movable[0]
+        places[item.id] = empty
+        for counts in (overall, inside[item.subcategory]):
+            counts[full] -= 1
+            counts[empty] += 1
 
 
 def _reordered(item: Item, place: int, random: Random) -> Item:

@@ -26,6 +26,8 @@ class Reading(Strict):
         answer: index of the option, as the item has them; None where none was named.
         key: the item's own, at that time.
         sure: how sure the reader was.
+        judgement: of a human reader who was then shown the key; empty before that.
+        comment: what is to be mended, or why it is rejected.
     """
 
     round: int = Field(ge=1)
@@ -41,6 +43,8 @@ class Reading(Strict):
     verdict: Verdict
     sure: Literal["sure", "fairly", "guess", ""] = ""
     note: str = ""
+    judgement: Literal["accepted", "rejected", "mend", ""] = ""
+    comment: str = ""
     canary: str
 
     @property
@@ -55,13 +59,14 @@ class Reading(Strict):
 
 
 def read(paths: Sequence[Path]) -> list[Reading]:
-    """The readings of JSONL files.
+    """The readings of JSONL files; where one reader's reading of an item stands there again, only the last.
 
     Raises:
         AkbError: a line is damaged or no reading.
     """
     rows = ((path, number, row) for path in paths for number, row in read_jsonl(path))
-    return [parse(Reading, row, f"{path}:{number}") for path, number, row in rows]
+    found = (parse(Reading, row, f"{path}:{number}") for path, number, row in rows)
+    return list({(one.round, one.by, one.item, one.version): one for one in found}.values())
 
 
 def write(path: Path, readings: Iterable[Reading]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from math import comb
 
 from akb.bank.checks.rooms import leader
@@ -15,8 +16,8 @@ from akb.bank.checks.signals import match
 from akb.bank.checks.technical import judge
 
 _RATES = {
-    "Both her rates are higher": (True, True),
-    "Both her rates are lower": (False, False),
+    "Both of her rates are higher": (True, True),
+    "Both of her rates are lower": (False, False),
     "Only her speech rate is higher": (True, False),
     "Only her articulation rate is higher": (False, True),
 }
@@ -81,7 +82,7 @@ def pairwise_contrast(options: Sequence[str], *, extreme: str) -> list[bool]:
     indices = []
     for option in options:
         times = [Fraction(text) for text in option.split(", ")]
-        pairs = list(zip(times, times[1:], strict=False))
+        pairs = list(pairwise(times))
         indices.append(float(100 * sum(abs(a - b) / ((a + b) / 2) for a, b in pairs) / len(pairs)))
     if 0 in indices:
         raise ValueError(f"no contrast at all: {list(options)}")

@@ -32,8 +32,10 @@ def track_headroom(draw: Draw) -> Draft | None:
     ratios[key] = room + (draw.one((1, 2, 3)) if limiting else -draw.one((1, 2, 3)))
     tracks = [(value, value + ratios[value]) for value in (key, *(v for v in loudness if v != key))]
     peaks = [peak for _, peak in tracks]
-    if max(peaks) > -1 or len(set(peaks)) < 4 or peaks[0] == (max(peaks) if limiting else min(peaks)):
+    if max(peaks) > -1 or len(set(peaks)) < 4:
         return None
+    if peaks[0] == (max(peaks) if limiting else min(peaks)) and draw.random.random() < 0.7:
+        return None  # else the peak alone would tell the key too often
     if limiting:
         ask = f"Which of these tracks needs limiting to reach {minus(target)} LUFS"
         tail = f"without its true peak passing {minus(ceiling)} dBTP?"
@@ -52,9 +54,9 @@ def track_headroom(draw: Draw) -> Draft | None:
 
 def compressor_setting(draw: Draw) -> Draft | None:
     level, extreme = draw.one(LEVELS), draw.one(("most", "least"))
-    overs = sorted(draw.some((6, 8, 10, 12, 15, 16, 18, 20, 24, 30), 4), reverse=True)  # lowest threshold first
-    ratios = draw.some(RATIOS, 4)
-    if any(over % ratio for over, ratio in zip(overs, ratios, strict=True)):
+    pairs = [(ratio * draw.random.randint(-(-6 // ratio), 30 // ratio), ratio) for ratio in draw.some(RATIOS, 4)]
+    overs, ratios = zip(*sorted(pairs, reverse=True), strict=True)  # lowest threshold first
+    if len(set(overs)) < 4:
         return None
     settings = [(level - over, ratio) for over, ratio in zip(overs, ratios, strict=True)]
     cuts = [over - over // ratio for over, ratio in zip(overs, ratios, strict=True)]
@@ -92,7 +94,8 @@ def unlikely(right: int, trials: int) -> float:
 
 def abx_evidence(draw: Draw) -> Draft | None:
     trials = sorted(draw.some(TRIALS, 4))
-    results = [(round(n * draw.random.uniform(0.6, 1.0)), n) for n in trials]
+    shares = [draw.random.uniform(0.75, 1.0) if i == draw.rank else draw.random.uniform(0.6, 0.9) for i in range(4)]
+    results = [(round(n * share), n) for n, share in zip(trials, shares, strict=True)]
     key = results[draw.rank]
     chances = sorted((unlikely(*result), result) for result in results)
     if chances[0][1] != key or chances[0][0] * 4 > chances[1][0] or chances[0][0] < 1e-5 or chances[-1][0] > 0.4:
@@ -101,8 +104,8 @@ def abx_evidence(draw: Draw) -> Draft | None:
     share = key[0] / key[1]
     best_share = all(share > right / n for right, n in others)
     most_right = all(key[0] > right for right, _ in others)
-    if best_share and (most_right or draw.rank):
-        return None
+    if best_share and (most_right or (draw.rank and draw.random.random() < 0.95)):
+        return None  # the share of hits is not to tell the key
     return Draft(
         "Which of these results of ABX listening tests is least likely to come about by guessing alone?",
         tuple(f"{right} right in {n} trials" for right, n in [key, *others]),

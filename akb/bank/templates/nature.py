@@ -7,8 +7,8 @@ from akb.tasks.items import Source
 
 MINUTES = ("five", "ten", "fifteen", "twenty")
 SOURCES_OF_NOISE = (
-    *("lawn mowers", "chainsaws", "leaf blowers", "generators", "motorcycles", "pumps", "vacuum cleaners"),
-    *("bagpipes", "alarm bells", "compressors"),
+    *("lawn mowers", "chainsaws", "leaf blowers", "generators", "motorcycles", "water pumps", "tractors"),
+    *("brush cutters", "pneumatic drills", "snow blowers"),
 )
 COUNTS = (2, 3, 4, 5, 6, 8, 10, 12, 16, 20)
 DISTANCES = (5, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100)

@@ -15,6 +15,7 @@ WORDS = {
     Fraction(1, 3): "a third as long",
     Fraction(1, 2): "half as long",
     Fraction(2, 3): "two thirds as long",
+    Fraction(3, 4): "three quarters as long",
     Fraction(1): "as long as before",
     Fraction(3, 2): "one and a half times as long",
     Fraction(2): "twice as long",
@@ -25,9 +26,9 @@ WORDS = {
     Fraction(9): "nine times as long",
 }
 CHANGES = {
+    Fraction(1, 4): "cut to a quarter",
     Fraction(1, 3): "cut to a third",
     Fraction(1, 2): "halved",
-    Fraction(1): "left as it is",
     Fraction(2): "doubled",
     Fraction(3): "tripled",
     Fraction(4): "quadrupled",
@@ -36,10 +37,12 @@ PLACES = ("lecture hall", "swimming hall", "church", "concert hall", "gymnasium"
 SCALED = {Fraction(1, 2): "halved", Fraction(2): "doubled", Fraction(3): "tripled", Fraction(1, 3): "cut to a third"}
 DECAYS = (1.2, 1.5, 1.8, 2.0, 2.4, 3.0, 3.6, 4.0, 4.8, 6.0)
 # Distances in units of the critical distance and the level of the direct sound over the reverberant, in dB.
-REACHES = {0.1: 20, 0.25: 12, 0.5: 6, 2.0: -6, 4.0: -12, 8.0: -18, 10.0: -20}
+REACHES = {0.1: 20, 0.2: 14, 0.25: 12, 0.5: 6, 2.0: -6, 4.0: -12, 5.0: -14, 8.0: -18, 10.0: -20}
 CRITICAL = (0.4, 0.5, 0.6, 0.8, 1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0)
 EDGES = (50, 100, 150, 200, 300, 400, 500, 600, 800, 1000, 1500, 2000, 3000, 4000, 5000, 6000, 8000, 10000, 12000)
 WIDTHS = (50, 100, 200, 300, 400, 500, 800, 1000, 1500, 2000, 3000, 4000)
+# Those that the draw turns down more often come more often.
+NOISES = (("white", "most"), *(("white", "least"), ("pink", "most")) * 2, *(("pink", "least"),) * 4)
 RATES_KHZ = ("8", "11.025", "16", "22.05", "24", "32", "44.1", "48", "88.2", "96")
 # Semitones between two of these speeds, to the nearest half: tape in cm/s, discs in turns a minute.
 TAPES = ("4.75", "9.5", "19", "38")
@@ -54,13 +57,11 @@ SPEED = (Source(kind="formula", ref="pitch shift in semitones = 12 log2 of the r
 def sabine_change(draw: Draw) -> Draft | None:
     place = draw.one(PLACES)
     volume, area, size = draw.one(list(CHANGES)), draw.one(list(CHANGES)), draw.one(list(SCALED))
-    if draw.one((True, False, False, False)):
+    if draw.random.random() < 0.12:
         key, likely = size, [1 / size, size**2, size**-2, size**3, size**-3, Fraction(1)]
         change = f"Every length, width and height in a {place} is {SCALED[size]}, with the same surface materials"
         call = f"dimensions={float(size)!r}"
         why = f"volume goes with the cube of the dimensions and area with the square, so the time is {WORDS[key]}"
-    elif Fraction(1) in (volume, area):
-        return None
     else:
         key, likely = volume / area, [area / volume, volume * area, volume, area, 1 / area, Fraction(1)]
         change = f"The volume of a {place} is {CHANGES[volume]} and its equivalent absorption area {CHANGES[area]}"
@@ -79,7 +80,7 @@ def sabine_change(draw: Draw) -> Draft | None:
     )
 
 
-def decay_to_noise(draw: Draw) -> Draft | None:
+def decay_to_level(draw: Draw) -> Draft | None:
     time = draw.one(DECAYS)
     noise, drop = draw.one((30, 35, 40, 45, 50)), draw.one((15, 20, 30, 40, 45))
     key = round(time * drop / 60, 3)
@@ -101,8 +102,8 @@ def decay_to_noise(draw: Draw) -> Draft | None:
     if wrong is None:
         return None
     return Draft(
-        f"A sound of {level} dB stops in a hall with a reverberation time of {number(time, 1)} s and a straight decay; "
-        f"when has it sunk to the background noise of {noise} dB?",
+        f"A sound of {level} dB stops in a hall with a reverberation time of {number(time, 1)} s; "
+        f"how long does its straight decay in decibels take to reach {noise} dB?",
         tuple(f"{number(value, 1)} s" for value in (key, *wrong)),
         f"decay_time(reverberation_s={time}, level_db={level}, noise_db={noise})",
         f"It has {drop} dB to lose, {drop}/60 of the 60 dB that take {number(time, 1)} s, so {number(key, 1)} s.",
@@ -124,25 +125,29 @@ def direct_level(draw: Draw) -> Draft | None:
         "the direct sound compare in level with the reverberant sound?",
         tuple(f"It is {abs(value):g} dB {'stronger' if value > 0 else 'weaker'}" for value in (key, *wrong)),
         f"direct_to_reverberant(critical_m={critical}, listener_m={listener})",
-        f"Both are equal at {critical:g} m; at {reach:g} times that distance the direct sound alone has changed, "
-        f"by {abs(key)} dB.",
+        f"Both are equal at {critical:g} m; at {reach:g} times that distance the direct sound is {abs(key)} dB "
+        f"{'stronger' if key > 0 else 'weaker'}, while the reverberant sound stays the same.",
     )
 
 
-def noise_share(low: int, high: int, colour: str) -> float:
+def noise_share(band: tuple[int, int], colour: str) -> float:
     """What the power of a band goes with: its width for white noise, the ratio of its edges for pink."""
+    low, high = band
     return high - low if colour == "white" else high / low
 
 
 def band_power(draw: Draw) -> Draft | None:
-    colour, extreme = draw.one((("white", "most"), ("white", "least"), ("pink", "most"), ("pink", "least")))
+    colour, extreme = draw.one(NOISES)
     lows = sorted(draw.some(EDGES, 4))
     bands = [(low, low + draw.one([width for width in WIDTHS if width * 8 >= low])) for low in lows]
     key, other = bands[draw.rank], "pink" if colour == "white" else "white"
-    best = max if extreme == "most" else min
-    if best(bands, key=lambda band: noise_share(*band, colour)) != key:
+    shares = sorted((noise_share(band, colour) for band in bands), reverse=extreme == "most")
+    if noise_share(key, colour) != shares[0] or 0.7 < shares[0] / shares[1] < 1.5:
         return None
-    if best(bands, key=lambda band: noise_share(*band, other)) == key or len({b - a for a, b in bands}) < 4:
+    if (
+        sorted(bands, key=lambda band: noise_share(band, other), reverse=extreme == "most")[0] == key
+        or len({b - a for a, b in bands}) < 4
+    ):
         return None
     if max(high for _, high in bands) > 16000 or any(high / low > 12 for low, high in bands):
         return None
@@ -175,7 +180,7 @@ def wrong_speeds() -> dict[tuple[str, str, str, str], float]:
     found = {}
     for case, ratio in table.items():
         steps = next(n for n in range(-200, 200) if 2 ** ((n + 0.5) / 24) > ratio)  # in half semitones
-        if abs(ratio / 2 ** (steps / 24) - 1) < 0.0105 and 2 <= abs(steps) <= 48:
+        if abs(ratio / 2 ** (steps / 24) - 1) < 0.0105 and 2 <= abs(steps) <= 36:
             found[case] = steps / 2
     return found
 
@@ -199,7 +204,7 @@ def wrong_speed(draw: Draw) -> Draft | None:
         return None
     recorded, played = speeds.split("|")
     return Draft(
-        f"{STORIES[kind].format(first, then)}; how does it sound, to the nearest half semitone?",
+        f"{STORIES[kind].format(first, then)}; how far is it off pitch, to the nearest half semitone?",
         tuple(
             f"About {abs(value):g} semitone{'s' * (abs(value) != 1)} {'higher' if value > 0 else 'lower'}"
             for value in (key, *wrong)
@@ -207,13 +212,13 @@ def wrong_speed(draw: Draw) -> Draft | None:
         f"speed_change(recorded={recorded}, played={played})",
         f"All frequencies are multiplied by {float(played) / float(recorded):.3g}, about {abs(key):g} semitones "
         f"{'up' if key > 0 else 'down'}.",
-        slot=f"{kind} {key}",
+        slot=f"{kind} {first} {then}",
     )
 
 
 TEMPLATES: tuple[Template, ...] = (
     Template("reverberation-rooms/sabine-change", "audio-quality", 3, sabine_change, SABINE),
-    Template("reverberation-rooms/decay-to-noise", "audio-quality", 3, decay_to_noise, DECAY),
+    Template("reverberation-rooms/decay-to-level", "audio-quality", 3, decay_to_level, DECAY),
     Template("reverberation-rooms/direct-level", "audio-quality", 3, direct_level, DIRECT),
     Template("noise-types/band-power", "audio-quality", 5, band_power, DENSITY),
     Template("distortion-artifacts/wrong-speed", "audio-quality", 3, wrong_speed, SPEED),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 from akb.bank.templates.frame import Draft, Draw, Template
 from akb.bank.templates.music_notes import spread
@@ -10,12 +11,12 @@ from akb.tasks.items import Source
 
 PAIRS = (
     *(("Ann", "Ben"), ("Eve", "Tom"), ("Mia", "Leo"), ("Zoe", "Max"), ("Ida", "Jim")),
-    *(("Lea", "Sam"), ("Amy", "Dan"), ("Kim", "Bob")),
+    *(("Lea", "Jon"), ("Amy", "Dan"), ("Una", "Bob")),
 )
-RELATIONS = ("Both her rates are higher", "Both her rates are lower")
+RELATIONS = ("Both of her rates are higher", "Both of her rates are lower")
 MIXED = ("Only her speech rate is higher", "Only her articulation rate is higher")
 DURATIONS = range(40, 210, 10)
-RATIOS = tuple(Fraction(*pair) for pair in ((2, 1), (3, 2), (4, 3), (5, 4), (5, 3), (6, 5), (7, 4)))
+RATIOS = ((2, 1), (3, 2), (4, 3), (5, 4), (5, 3), (6, 5), (7, 4))
 # Voices, with the range in Hz in which their glides lie.
 VOICES = {"man's": (80, 210), "woman's": (150, 360), "small child's": (220, 600)}
 GLIDES = ((1, "rises", "rise", "at the end of a question"), (-1, "falls", "fall", "at the end of a statement"))
@@ -49,8 +50,8 @@ def rates_compared(draw: Draw) -> Draft | None:
         return None
     her, him = draw.one(PAIRS)
     return Draft(
-        f"{her} says {hers[0]} syllables in {hers[1]} s, {hers[2]} s of it pauses, and {him} says {his[0]} in {his[1]} s, "
-        f"{his[2]} s of it pauses; how do her speech and articulation rates compare?",
+        f"{her} says {hers[0]} syllables in {hers[1]} s with {hers[2]} s of pauses, {him} {his[0]} in {his[1]} s with "
+        f"{his[2]} s; how do her speech and articulation rates compare with his?",
         (key, *(option for option in options if option != key)),
         f"rates_compared(hers={list(hers)}, his={list(his)})",
         f"With pauses she makes {rates[0][0]:.1f} syllables a second and he {rates[1][0]:.1f}; "
@@ -61,7 +62,7 @@ def rates_compared(draw: Draw) -> Draft | None:
 
 def index(times: tuple[int, ...]) -> float:
     """The nPVI: the mean of the differences of neighbours over their means, in percent."""
-    return sum(200 * abs(b - a) / (a + b) for a, b in zip(times, times[1:], strict=False)) / (len(times) - 1)
+    return sum(200 * abs(b - a) / (a + b) for a, b in pairwise(times)) / (len(times) - 1)
 
 
 def succession(draw: Draw) -> tuple[int, ...]:
@@ -76,7 +77,7 @@ def succession(draw: Draw) -> tuple[int, ...]:
 
 
 def pairwise_contrast(draw: Draw) -> Draft | None:
-    extreme = draw.one(("most", "least"))
+    extreme = draw.one(("most", "least", "least"))
     rows = sorted((succession(draw) for _ in range(4)), key=sum)
     key = rows[draw.rank]
     indices = sorted((index(row) for row in rows), reverse=extreme == "most")
@@ -97,35 +98,45 @@ def pairwise_contrast(draw: Draw) -> Draft | None:
     )
 
 
+def within(voice: str, first: int, last: int) -> bool:
+    """Whether a glide lies in the range of a voice."""
+    low, high = VOICES[voice]
+    return low <= min(first, last) and max(first, last) <= high
+
+
+def ends(start: int, side: int) -> dict[tuple[int, int], int]:
+    """Where glides from there end, by their ratio, if that is a multiple of 5 Hz."""
+    found = {}
+    for ratio in RATIOS:
+        up, down = ratio[::side]
+        if start * up % (5 * down) == 0:
+            found[ratio] = start * up // down
+    return found
+
+
 def equal_glide(draw: Draw) -> Draft | None:
     side, verb, noun, where = draw.one(GLIDES)
-    ratio = draw.one(RATIOS) ** side
+    ratio = draw.one(RATIOS)
     first, second = draw.some(VOICES, 2)
     start, base = draw.random.randrange(80, 600, 10), draw.random.randrange(80, 600, 10)
-    end, key = start * ratio, base * ratio
-    if end.denominator > 1 or key.denominator > 1 or abs(start - base) < 40:
+    here, there = ends(start, side), ends(base, side)
+    if ratio not in here or ratio not in there or abs(start - base) < 40:
         return None
-    for voice, values in ((first, (start, end)), (second, (base, key))):
-        if min(values) < VOICES[voice][0] or max(values) > VOICES[voice][1]:
-            return None
-    others = [base * other**side for other in RATIOS if other**side != ratio]
-    likely = [base + end - start, *(int(other) for other in others if other.denominator == 1)]
-    far = [
-        value for value in likely if max(value / key, key / value) > Fraction(103, 100) and (value - base) * side > 0
-    ]
-    more = [int(key) + step for step in (-60, -50, -40, -30, 30, 40, 50, 60) if (int(key) + step - base) * side > 10]
-    values = spread(draw, int(key), [int(value) for value in far], more)
-    if values is None or int(base + end - start) not in values:
+    end, key = here[ratio], there[ratio]
+    if not within(first, start, end) or not within(second, base, key):
         return None
-    if any(max(value / key, key / value) <= Fraction(104, 100) for value in values[1:]):
+    step = base + end - start  # as many hertz instead of the same ratio
+    pool = [step, *there.values(), *(key + by for by in (-60, -50, -40, -30, 30, 40, 50, 60))]
+    wrong = [v for v in pool if within(second, base, v) and (v - base) * side >= 20 and abs(v / key - 1) > 0.04]
+    values = spread(draw, key, [value for value in wrong if value == step], wrong)
+    if values is None or step not in values:
         return None
     return Draft(
         f"A {first} voice {verb} from {start} to {end} Hz {where}; "
         f"which {noun} of a {second} voice spans the same musical interval?",
         tuple(f"From {base} to {value} Hz" for value in values),
-        f"same_interval(start_hz={start}, end_hz={int(end)})",
-        f"Intervals are ratios: {end}/{start} equals {key}/{base}, whereas an equal step in hertz would end "
-        f"at {base + end - start} Hz.",
+        f"same_interval(start_hz={start}, end_hz={end})",
+        f"Intervals are ratios: {end}/{start} equals {key}/{base}, but an equal step in hertz would end at {step} Hz.",
     )
 
 
@@ -138,8 +149,10 @@ def harmonic_spacing(draw: Draw) -> Draft | None:
         return None
     ratios = [Fraction(order, order + 1), Fraction(order, order - 1), Fraction(order + 1, order + 2)]
     ratios += [Fraction(1, 2), Fraction(2), Fraction(order), Fraction(3, 2), Fraction(order + 1, order), Fraction(1, 3)]
-    wrong = [int(key * ratio) for ratio in ratios if (key * ratio).denominator == 1 and key * ratio >= 30]
-    values = spread(draw, key, wrong)
+    more = [Fraction(2, 3), Fraction(3, 4), Fraction(4, 5), Fraction(5, 4), Fraction(4, 3)]
+    # All as round as the key.
+    likely, other = ([int(key * r) for r in some if key * r % 10 == 0 and key * r >= 40] for some in (ratios, more))
+    values = spread(draw, key, likely, other)
     if values is None:
         return None
     return Draft(
