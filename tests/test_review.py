@@ -183,7 +183,7 @@ def test_by_keyboard_alone(tab: Any, tmp_path: Path) -> None:
 @browses
 def test_by_mouse_alone(tab: Any, tmp_path: Path) -> None:
     opened(tab, tmp_path)
-    tab.get_by_label("right").click()
+    tab.get_by_label("right", exact=False).first.click()
     tab.get_by_label("Fairly").click()
     tab.click("#confirm")
     assert text(tab, "#outcome") == "Your answer is the key."
@@ -191,7 +191,7 @@ def test_by_mouse_alone(tab: Any, tmp_path: Path) -> None:
     tab.click("#confirm")
     assert text(tab, "#number") == "Item 2 of 6"
     tab.click("#back")
-    assert tab.locator("#picks").is_disabled()
+    assert tab.evaluate("document.getElementById('picks').disabled")
     tab.click("#forward")
     assert text(tab, "#number") == "Item 2 of 6"
     assert tab.locator("#forward").is_disabled()
@@ -208,7 +208,7 @@ def test_enter_on_a_button_is_the_buttons(tab: Any, tmp_path: Path) -> None:
     press(tab, "Enter")
     assert text(tab, "#number") == "Item 1 of 6"
     press(tab, "ArrowRight")
-    assert tab.locator("#picks").is_enabled()  # item 2 was not confirmed
+    assert not tab.evaluate("document.getElementById('picks').disabled")  # item 2 was not confirmed
 
 
 @browses
@@ -239,7 +239,7 @@ def test_a_reload_loses_nothing(tab: Any, tmp_path: Path) -> None:
     press(tab, "Enter", "M")
     tab.keyboard.type("half a comm")
     tab.reload()  # between the steps
-    assert tab.locator("#picks").is_disabled()
+    assert tab.evaluate("document.getElementById('picks').disabled")
     assert tab.input_value("#comment") == "half a comm"
     press(tab, "Enter")
     tab.reload()
@@ -312,7 +312,7 @@ def test_html_in_an_item_is_text(tab: Any, tmp_path: Path) -> None:
     press(tab, "Enter")
     tab.reload()
     press(tab, "ArrowLeft")
-    assert tab.input_value("#comment") == EVIL.replace("\x7f", "\x7f")
+    assert tab.input_value("#comment") == EVIL
     assert tab.evaluate("window.hit") is None
     assert tab.locator("img, main script, main a").count() == 0
     (one,) = readings.read([export(tab, tmp_path)])
@@ -333,9 +333,9 @@ def test_the_policy_stops_what_gets_in_nonetheless(browser: Any, tmp_path: Path)
 
 
 def test_the_page_is_one_file_and_names_no_other() -> None:
-    html = pages.make([item(0, question=EVIL)], 1)
-    assert html.count("</script>") == 2
-    assert html.count("<img") == 0
+    evil, html = pages.make([item(0, question=EVIL)], 1), pages.make(ITEMS, 1)
+    assert evil.count("</script>") == html.count("</script>") == 2
+    assert "<img" not in evil
     assert not [found for found in ("src=", "href=", "@import", "url(", "innerHTML", "eval(") if found in html]
     assert "connect-src" not in html
     assert "connect-src 'self'" in pages.make(ITEMS, 1, served=True)
@@ -364,7 +364,7 @@ def test_without_storage(tab: Any, tmp_path: Path, how: str) -> None:
 def test_storage_that_is_full(tab: Any, tmp_path: Path) -> None:
     opened(tab, tmp_path)
     finish(tab)
-    tab.evaluate("Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError') }")
+    tab.evaluate("void (Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError') })")
     finish(tab)
     assert "keeps nothing" in text(tab, "#warning")
     assert len(readings.read([export(tab, tmp_path)])) == 2
@@ -377,10 +377,9 @@ def test_an_exported_file_is_taken_up_again(browser: Any, tab: Any, tmp_path: Pa
     press(tab, "Q", "Enter")
     path = export(tab, tmp_path)
     kept = path.read_text("utf-8")
-    other = item(0, version=7)
     path.write_text(kept + "no JSON\n" + json.dumps(reading(version=7)) + '\n"text"\n' + kept, "utf-8")
     fresh = browser.new_context().new_page()
-    opened(fresh, tmp_path, [*ITEMS[1:], other] if False else ITEMS)
+    opened(fresh, tmp_path)
     fresh.set_input_files("#file", path)
     fresh.wait_for_function("document.getElementById('say').textContent.includes('taken up')")
     assert text(fresh, "#say") == "2 answers taken up, 2 were here already, 3 do not belong to this page."
@@ -452,7 +451,7 @@ def call(server: Server, method: str = "POST", path: str = "results", body: byte
 
 
 def test_only_who_has_the_address_is_served(served: Server, tmp_path: Path) -> None:
-    for path in ("/", "/wrong/", "/wrong/results", f"/{served.token}", f"/{served.token}x/", "/%20/", "//", "/\xe9/"):
+    for path in ("/", "/wrong/", "/wrong/results", f"/{served.token}", f"/{served.token}x/", "/%20/", "//", "/%C3%A9/"):
         for method in ("GET", "POST"):
             status, told = call(served, method, path)
             assert (status, set(told)) == (404, {"error"}), path
@@ -475,7 +474,7 @@ def test_only_who_has_the_address_is_served(served: Server, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"1", b'"a"', b"\xff\xfe", b"[" * 50_000, b'{"by": "\\ud800"}',
-                                  b"NaN", b"{}"])  # fmt: skip
+                                  b"NaN", b"{}", json.dumps(reading(note="\ud800")).encode()])  # fmt: skip
 def test_what_is_no_reading_is_refused(served: Server, tmp_path: Path, body: bytes) -> None:
     status, told = call(served, body=body)
     assert status in (400, 422)
@@ -486,7 +485,7 @@ def test_what_is_no_reading_is_refused(served: Server, tmp_path: Path, body: byt
 @pytest.mark.parametrize("values", [{"answer": 4}, {"answer": -1}, {"answer": None}, {"verdict": "ambiguous"},
                                     {"item": "other"}, {"version": 2}, {"key": 1}, {"kind": "model"}, {"by": " "},
                                     {"blind": False}, {"round": 2}, {"canary": ""}, {"judgement": "fine"}, {"more": 1},
-                                    {"note": "\ud800"}, {"date": "today"}, {"by": "x" * 201}])  # fmt: skip
+                                    {"date": "today"}, {"by": "x" * 201}])  # fmt: skip
 def test_a_reading_of_something_else_is_refused(served: Server, tmp_path: Path, values: dict[str, Any]) -> None:
     status, told = call(served, body=json.dumps(reading(**values)).encode())
     assert (status, bool(told["error"])) == (422, True)

@@ -39,8 +39,8 @@ def admit(bank: Path, files: Sequence[Path]) -> Admission:
     refused = {item.id: why for item in found if (why := obstacle(item))}
     passed = [item for item in found if item.id not in refused]
     if not passed:
-        raise AkbError("no candidate can be admitted: " + "; ".join(f"{i}: {why}" for i, why in list(refused.items())[:5]),
-                       where="akb bank admit")  # fmt: skip
+        told = "; ".join(f"{name}: {why}" for name, why in list(refused.items())[:5])
+        raise AkbError(f"no candidate can be admitted: {told or 'there are none'}", where="akb bank admit")
     placed = dealt(passed, there, f"admitted to {len(there)}")
     admitted = dict(_numbered(placed, there))
     orders = {old.id: _order(old, new) for old, new in zip(passed, placed, strict=True)}

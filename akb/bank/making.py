@@ -30,8 +30,8 @@ def fresh(seed: int, public: Sequence[Item], templates: Iterable[Template] = TEM
 
 
 def candidates(seed: int, there: Sequence[Item], day: date, templates: Iterable[Template] = TEMPLATES) -> list[Item]:
-    """As many computed items of each template as the bank takes, numbered on as candidates of their subcategories, about
-    nothing that an item is about which is there already."""
+    """As many computed items of each template as the bank takes, numbered on as candidates of their subcategories,
+    about nothing that an item is about which is there already."""
     numbers = Counter[str]()
     for item in there:
         if found := re.fullmatch(r".*-c(\d+)", item.id):
@@ -96,12 +96,12 @@ def dealt(items: Sequence[Item], fixed: Sequence[Item], seed: str) -> list[Item]
 def _level(
     items: Sequence[Item], places: dict[str, int], overall: Counter[int], inside: dict[str, Counter[int]]
 ) -> None:
-    """Move keys from the fullest place to the emptiest, where their subcategory has one more there, until all are level."""
+    """Move keys from the fullest place to the emptiest, where their subcategory has one more there, until all are
+    level."""
     while True:
         full, empty = max(overall, key=overall.__getitem__), min(overall, key=overall.__getitem__)
-        movable = [
-            i for i in items if places[i.id] == full and inside[i.subcategory][full] > inside[i.subcategory][empty]
-        ]
+        uneven = {name for name, own in inside.items() if own[full] > own[empty]}
+        movable = [item for item in items if places[item.id] == full and item.subcategory in uneven]
         if overall[full] - overall[empty] < 2 or not movable:
             return
         item = movable[0]

@@ -50,12 +50,12 @@ class Log:
         self._lock = Lock()
         self._held = FileLock(str(path.with_name(f".{path.name}.lock")), timeout=0)
         with explained(path):
+            self._file = path.open("ab", buffering=0)
             try:
                 self._held.acquire()
             except Timeout:
                 raise AkbError("another akb process is writing to this file", where=str(path)) from None
             try:
-                self._file = path.open("ab", buffering=0)
                 _end_line(path)
                 self._last = {_key(reading): reading for reading in read([path])}
             except BaseException:
@@ -243,9 +243,8 @@ class Handler(BaseHTTPRequestHandler):
         if not (length.isascii() and length.isdigit()):
             raise RefusedError(411, "Content-Length is wanted")
         if len(length) > 9 or int(length) > LARGEST:
-            self.rfile.read(
-                16 * LARGEST if len(length) > 9 else min(int(length), 16 * LARGEST)
-            )  # else it hears nothing
+            if len(length) < 8:  # else it would not hear this
+                self.rfile.read(int(length))
             raise RefusedError(413, f"at most {LARGEST} bytes are taken")
         body = self.rfile.read(int(length))
         if len(body) < int(length):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from akb.cli.bank import checking, figures, models
+from akb.cli.bank import checking, figures, growing, models
 
 app = typer.Typer(help="Tools for a bank's makers.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -20,3 +20,5 @@ app.command("stats")(figures.stats)
 app.command("gap")(figures.gap)
 app.command("generate")(models.generate)
 app.command("verify")(models.verify)
+app.command("compute")(growing.compute)
+app.command("admit")(growing.admit)

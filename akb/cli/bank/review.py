@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -39,5 +40,6 @@ def review(
         report.show(f"{out}: {len(items)} items. Open it in a browser; export the answers when you are done.")
         return
     server = Server(items, round_, results, port)
-    print(f"{server.url}\n{len(items)} items; answers go to {results}. Ctrl-C ends.", flush=True)
-    server.run()
+    with suppress(KeyboardInterrupt):
+        print(f"{server.url}\n{len(items)} items; answers go to {results}. Ctrl-C ends.", flush=True)
+        server.run()
