@@ -119,6 +119,15 @@ class Folder:
             found += matches
         return tuple(found)
 
+    def sha256(self, files: Iterable[Path]) -> str:
+        """The hash of every byte of these question files, and of the worked examples."""
+        digest = hashlib.sha256()
+        for path in (*files, *([self.path / self.file.fewshot] if self.file.fewshot else [])):
+            with explained_read(path), path.open("rb") as file:
+                while part := file.read(2**20):
+                    digest.update(part)
+        return digest.hexdigest()
+
     def names(self) -> list[str]:
         """The parts that can be named without reading the data: categories and category/subcategory."""
         if self.file.format == "official":  # its subcategories are known to the user's file alone
@@ -207,19 +216,13 @@ class FolderTask(MultipleChoice):
 
     def describe(self) -> Mapping[str, Any]:
         """Name, version and the hash of every byte of the data: another file is another run."""
-        digest = hashlib.sha256()
-        extra = [self.folder.path / self.folder.file.fewshot] if self.folder.file.fewshot else []
-        for path in (*self._files, *extra):
-            with explained_read(path), path.open("rb") as file:
-                while part := file.read(2**20):
-                    digest.update(part)
         told: dict[str, Any] = {
             "name": self.name,
             "version": self.version,
             **self._way_of_asking(),
             "format": self.folder.file.format,
             "fields": self.folder.file.fields.model_dump(mode="json"),
-            "data_sha256": digest.hexdigest(),
+            "data_sha256": self.folder.sha256(self._files),
         }
         if self.folder.taxonomy is not None:
             told["taxonomy"] = self.folder.taxonomy.name

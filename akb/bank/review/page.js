@@ -135,6 +135,7 @@ function showItem() {
   $("note").value = given ? given.note : now.note;
   $("comment").value = now.comment;
   for (const id of ["picks", "sureness", "note"]) $(id).disabled = Boolean(given);
+  $("noted").hidden = Boolean(given) && !given.note;
   $("shown").hidden = !given;
   $("confirm").textContent = given ? "Next" : "Confirm";
   helpFor(given ? "judge" : "blind");

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from akb.cli.bank import checking, figures, growing, models
+from akb.cli.bank import checking, figures, growing, models, release
 
 app = typer.Typer(help="Tools for a bank's makers.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -22,3 +22,4 @@ app.command("generate")(models.generate)
 app.command("verify")(models.verify)
 app.command("compute")(growing.compute)
 app.command("admit")(growing.admit)
+app.command("release")(release.release)

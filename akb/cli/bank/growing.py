@@ -13,9 +13,7 @@ from akb.cli.bank.places import Places
 
 
 def compute(
-    out: Annotated[
-        Path, typer.Argument(help="Folder for the candidates, a file a subcategory; added to what is there.")
-    ],
+    out: Annotated[Path, typer.Argument(help="Folder for the candidates, a file a subcategory.")],
     places: Places = None,
     seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 0,
     json: options.Json = False,
