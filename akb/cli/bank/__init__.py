@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from akb.cli.bank import checking, figures, growing, models, release
+from akb.cli.bank import checking, figures, growing, models, release, review
 
 app = typer.Typer(help="Tools for a bank's makers.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -23,3 +23,4 @@ app.command("verify")(models.verify)
 app.command("compute")(growing.compute)
 app.command("admit")(growing.admit)
 app.command("release")(release.release)
+app.command("review")(review.review)

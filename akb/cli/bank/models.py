@@ -31,6 +31,7 @@ def verify(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="[default: readings-MODEL.jsonl].")] = None,
     max_cost: Most = None,
     seed: Annotated[int, typer.Option(help="Of the option orders.")] = 0,
+    set_: options.Set = None,
     json: options.Json = False,
 ) -> None:
     """Have a model read items blind: stem and shuffled options alone, and it may say that an item is not sound.
@@ -45,7 +46,8 @@ def verify(
     from akb.files import file_name
 
     items = items_of(places, only)
-    run = _ask(with_, blind.BlindReading(_asking(blind.PROTOCOL, seed), items), max_cost)
+    task = blind.BlindReading(_asking(blind.PROTOCOL, seed, set_), items)
+    run = _ask(with_, task, max_cost, set_)
     by = f"{run.manifest.model}, a language model ({blind.PROTOCOL})"
     found = list(blind.readings(run, by, round_))
     target = out or Path(f"readings-{file_name(with_)}.jsonl")
@@ -80,6 +82,7 @@ def generate(
     ] = None,
     max_cost: Most = None,
     seed: Annotated[int, typer.Option(help="Of sampling; another seed asks anew.")] = 0,
+    set_: options.Set = None,
     json: options.Json = False,
 ) -> None:
     """Have a model write candidates for a subcategory. They go to a file of their own, never into the bank.
@@ -99,8 +102,8 @@ def generate(
     place = _place(folder, subcategory)
     old = [item for _, item in read_items([target])] if target.exists() else []
     there = [item for item in (*items_of(places), *old) if item.subcategory == place[1].name]
-    task = writing.Writing(_asking(writing.PROTOCOL, seed), place, count, there)
-    run = _ask(with_, task, max_cost)
+    task = writing.Writing(_asking(writing.PROTOCOL, seed, set_), place, count, there)
+    run = _ask(with_, task, max_cost, set_)
     found = writing.harvest(run, there, run.manifest.model)
     write_whole(target, (item.model_dump_json() + "\n" for item in (*old, *found.items)))
     told = {"wanted": count, "candidates": len(found.items), "refused": list(found.refused), "file": str(target)}
@@ -112,16 +115,18 @@ def generate(
         report.show(f"  refused: {why}")
 
 
-def _ask(model: str, task: Task, max_cost: float | None) -> Run:
+def _ask(model: str, task: Task, max_cost: float | None, pairs: list[str] | None) -> Run:
     from akb.evaluation import evaluate
 
-    return evaluate(model, task, max_cost=max_cost)
+    changes = options.settings(pairs)
+    return evaluate(model, task, max_cost=max_cost, model_args=changes["model"], protocol_args=changes["protocol"])
 
 
-def _asking(protocol: str, seed: int) -> Asking:
+def _asking(protocol: str, seed: int, pairs: list[str] | None) -> Asking:
     from akb.tasks.asking import Asking
 
-    return Asking(*options.registry(None).protocol(protocol), seed)
+    changes = options.settings(pairs)["protocol"]
+    return Asking(*options.registry(None).protocol(protocol, changes), seed)
 
 
 def _place(folder: Folder, wanted: str) -> tuple[Category, Subcategory]:

@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from akb.bank import balance, flaws, twins
-from akb.bank.choices_only import choices_only, keys_found
 from akb.bank.balance import Gate
+from akb.bank.choices_only import choices_only, keys_found
 from akb.cli.app import app
 from akb.tasks.items import Item, Source
 from akb.types import Question
