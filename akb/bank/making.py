@@ -47,9 +47,11 @@ def candidates(seed: int, there: Sequence[Item], day: date, templates: Iterable[
 
 
 def _used(items: Iterable[Item], template: Template) -> set[str]:
-    """What items of a template are about (see `Draft.slot`): their questions, or their keys."""
+    """What items of a template are about. Of those not made by it that can be their question, or their key."""
     own = [item for item in items if item.template_id == template.name]
-    return {text for item in own for text in (item.question, item.options[item.answer])}
+    return {
+        text for item in own for text in ((item.about,) if item.about else (item.question, item.options[item.answer]))
+    }
 
 
 def _item(template: Template, draft: Draft, name: str, reviews: Sequence[Review]) -> Item:
@@ -70,6 +72,7 @@ def _item(template: Template, draft: Draft, name: str, reviews: Sequence[Review]
         reviews=tuple(reviews),
         check=draft.check,
         canary=CANARY,
+        about=draft.about,
     )
 
 

@@ -42,7 +42,11 @@ class Review(Strict):
 
 
 class Item(Strict):
-    """A question of akb-open, one a line. See tasks/akb-open/README.md for what each field means."""
+    """A question of akb-open, one a line. See tasks/akb-open/README.md for what each field means.
+
+    Attributes:
+        about: of an item from a template (`akb.bank.templates`), what it is about; no other item of its template is.
+    """
 
     id: str = Field(pattern=r"^[a-z0-9-]+$")
     version: int = Field(ge=1)
@@ -59,6 +63,7 @@ class Item(Strict):
     reviews: tuple[Review, ...]
     check: str | None
     canary: str
+    about: str = ""
 
     @model_validator(mode="after")
     def _answer_is_an_option(self) -> Item:

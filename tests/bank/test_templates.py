@@ -247,8 +247,10 @@ def test_a_fresh_set_is_the_same_for_its_seed_and_shares_no_question_with_the_pu
     assert tuple(fresh(7, PUBLIC)) == set_of(7)
     assert {item.template_id for item in set_of(7)} == {template.name for template in TEMPLATES}
     public = {(item.template_id, item.question, item.options[item.answer]) for item in PUBLIC}
+    about = {(item.template_id, item.about) for item in PUBLIC if item.about}
     for seed in (7, 8):
         assert not {(i.template_id, i.question, i.options[i.answer]) for i in set_of(seed)} & public
+        assert not {(i.template_id, i.about) for i in set_of(seed)} & about
     assert len({i.question + i.options[i.answer] for i in (*set_of(7), *set_of(8))}) > 1.6 * len(set_of(7))
 
 

@@ -72,7 +72,7 @@ def verify(
 
 
 def generate(
-    subcategory: Annotated[str, typer.Option("--subcategory", "-s", help="For which candidates are wanted.")],
+    subcategory: Annotated[str, typer.Option("--subcategory", help="For which candidates are wanted.")],
     count: Annotated[int, typer.Option("--n", "-n", min=1, max=500, help="How many.")],
     with_: Reader,
     places: Places = None,
