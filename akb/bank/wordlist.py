@@ -73,6 +73,7 @@ cum whore slut nude naked kinky slave rapist suicide murder corpse dope pimp puk
 booze heroin cocaine satanic perpetrator homophobic sic matt matte sac aide disk disc caste aye tee lo ye thy
 nil sub vet vets cans ads ugh gee fro psych stripper hicks chow bye vie woe pew goth thug tits poop thee gimme
 darn wow jack nick frank mike dude sham crank piss homo dyke fag gay
+chi sake grease zit vaccine
 """
 DISPUTED = frozenset(_DISPUTED.split())
 

@@ -89,8 +89,7 @@ def comb(draw: Draw) -> Draft | None:
 
 def filter_type(draw: Draw) -> Draft | None:
     """The type of a filter from its losses at three frequencies."""
-    low = draw.one((50, 80, 100, 150, 200))
-    tones = [low, low * draw.one((6, 8, 10)), low * draw.one((50, 60, 80))]
+    tones = [draw.one((20, 25, 30, 40)), draw.one((500, 600, 800, 1000)), draw.one((16000, 18000, 20000))]
     passed = draw.one((("110", "100"), ("011", "001"), ("010",), ("101",))[draw.rank])
     passes, stops = (draw.some(values, 3) for values in ((0.1, 0.2, 0.3, 0.5, 1), (25, 30, 36, 40, 48)))
     stops.sort(reverse=passed == "001")  # a filter of one slope stops the more, the further off
@@ -98,7 +97,7 @@ def filter_type(draw: Draw) -> Draft | None:
     did = ", ".join(f"{'stops' if loss > 3 else 'passes'} {number(f)} Hz" for f, loss in losses.items())
     told = [f"{number(f)} Hz by {losses[f]:g} dB" for f in draw.some(tones, 3)]
     return Draft(
-        question=f"A filter weakens {told[0]}, {told[1]} and {told[2]}; of which type is it?",
+        question=f"Over the audible range, a filter weakens {told[0]}, {told[1]} and {told[2]}; of which type is it?",
         options=(TYPES[draw.rank], *(name for name in TYPES if name != TYPES[draw.rank])),
         check=f"filter_type(losses_db={losses})",
         rationale=f"In rising order it {did}.",

@@ -93,7 +93,7 @@ def quantity(draw: Draw) -> Draft | None:
     if wrong is None or key * 10 ** min(wrong) < 9e-5 or key * 10 ** max(wrong) > 9000:
         return None
     return Draft(
-        question=f"Which {name} has a level of {signed(level)} {suffix}, which is stated relative to {told}?",
+        question=f"Which {name} has a level of {signed(level)} {suffix}, with {told} as the reference?",
         options=tuple(f"{_short(key * 10**step)} {unit}" for step in [0, *wrong]),
         check=f"level_quantity(level_db={level}, reference={reference!r}, unit={unit!r})",
         rationale=f"Every {decade} dB are a factor of ten in {name}; {signed(level)} {suffix} is {_short(key)} {unit}.",

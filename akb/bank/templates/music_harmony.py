@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from akb.bank.templates.frame import Draft, Draw, Template
-from akb.bank.templates.music_notes import SINGLE, THEORY, ascii_name, listed, name, spread, tone
+from akb.bank.templates.music_notes import SINGLE, THEORY, ascii_name, listed, name, option, place_of, spread, tone
 
 SEVENTHS = {
     "major seventh": (0, 4, 1, 5),
@@ -57,7 +57,7 @@ def seventh_root(draw: Draw) -> Draft | None:
     shown = [*notes[4 - draw.rank :], *notes[: 4 - draw.rank]]
     return Draft(
         f"Which note is the root of the seventh chord {listed(shown)} when it is arranged in stacked thirds?",
-        tuple(notes),
+        tuple(option(place_of(note)) for note in notes),
         f"seventh_root(notes={ascii_name(' '.join(shown))!r})",
         f"Only as {', '.join(notes)} do they go up in thirds, which makes a {kind} chord on {name(root)}.",
         slot=f"{name(root)} {kind}",

@@ -46,6 +46,12 @@ def name(place: int) -> str:
     return LINE[(place + 1) % 7] + ("♯" * sharps if sharps > 0 else "♭" * -sharps)
 
 
+def option(place: int) -> str:
+    """A note as an option; "natural" where it has no sign, since A to D are labels of options as well."""
+    text = name(place)
+    return text if len(text) > 1 else f"{text} natural"
+
+
 def ascii_name(text: str) -> str:
     """The note as checks are given it."""
     return text.replace("♯", "#").replace("♭", "b")

@@ -12,6 +12,7 @@ from akb.bank.templates.music_notes import (
     ascii_name,
     midi_of,
     name,
+    option,
     pitch,
     place_of,
     signature,
@@ -192,7 +193,7 @@ def scale_degree(draw: Draw) -> Draft | None:
         return None
     return Draft(
         f"Which note is the {order[number - 1]} of the key of {name(tonic)} major?",
-        tuple(name(place) for place in places),
+        tuple(option(place) for place in places),
         f"scale_degree(tonic={ascii_name(name(tonic))!r}, degree={number + 1})",
         f"The {degree} is degree {number + 1} of the scale, {heights[0]} semitones above {name(tonic)}.",
     )
@@ -233,7 +234,7 @@ def changed_note(draw: Draw) -> Draft | None:
     root = name(tonic)
     return Draft(
         f"Which note of the {root} {base} scale has to be altered to turn it into the {becomes} on {root}?",
-        tuple(name(scale[value - 1]) for value in values),
+        tuple(option(scale[value - 1]) for value in values),
         f"changed_note(tonic={ascii_name(root)!r}, base={base!r}, becomes={becomes.rpartition(' ')[0]!r})",
         f"The two scales differ in degree {degree} alone, which is {name(scale[degree - 1])} in {root} {base}.",
     )

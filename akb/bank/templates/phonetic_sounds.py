@@ -323,11 +323,15 @@ def _allomorph(draw: Draw, pool: Iterable[str], names: dict[str, str], stem: str
 
 
 def plural_ending(draw: Draw) -> Draft | None:
-    return _allomorph(draw, _NOUNS.split(), PLURALS, "Which noun forms its plural with {}?", "plural_ending")
+    return _allomorph(
+        draw, _NOUNS.split(), PLURALS, "Which noun has {} as the ending of its regular plural?", "plural_ending"
+    )
 
 
 def past_ending(draw: Draw) -> Draft | None:
-    return _allomorph(draw, _VERBS.split(), PASTS, "Which verb forms its past tense with {}?", "past_ending")
+    return _allomorph(
+        draw, _VERBS.split(), PASTS, "Which verb has {} as the ending of its regular past tense?", "past_ending"
+    )
 
 
 def flapped(draw: Draw) -> Draft | None:

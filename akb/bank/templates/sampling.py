@@ -22,7 +22,7 @@ def alias_twin(draw: Draw) -> Draft | None:
     if wrong is None:
         return None
     return Draft(
-        question=f"Which of these cosines gives the same samples as a {tone} kHz cosine when both are sampled "
+        question=f"Which of these cosines gives the same samples as a cosine of {tone} kHz when both are sampled "
         f"at {rate} kHz with no anti-aliasing filter?",
         options=tuple(f"{f:.0f} kHz" for f in [key, *wrong]),
         check=f"same_samples(rate_hz={rate * 1000}, tone_hz={tone * 1000})",
@@ -65,8 +65,8 @@ def tones_kept(draw: Draw) -> Draft | None:
         return None
     told = ("Both tones", "Neither tone", f"The {first} kHz tone alone", f"The {second} kHz tone alone")
     return Draft(
-        question=f"Tones of {first} and {second} kHz are sampled at {rate} kHz with no anti-aliasing filter; what is "
-        "heard at its own frequency after ideal reconstruction?",
+        question=f"Tones of {first} and {second} kHz are sampled at {rate} kHz with no anti-aliasing filter; which of "
+        "them keeps its frequency after ideal reconstruction?",
         options=(told[draw.rank], *(text for text in told if text != told[draw.rank])),
         check=f"tones_kept(rate_hz={rate * 1000}, tones_hz=({first * 1000}, {second * 1000}))",
         rationale=f"Only what lies below half the rate, {rate // 2} kHz, keeps its frequency.",
