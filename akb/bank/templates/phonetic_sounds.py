@@ -323,15 +323,13 @@ def _allomorph(draw: Draw, pool: Iterable[str], names: dict[str, str], stem: str
 
 
 def plural_ending(draw: Draw) -> Draft | None:
-    return _allomorph(
-        draw, _NOUNS.split(), PLURALS, "Which noun has {} as the ending of its regular plural?", "plural_ending"
-    )
+    stem = "Which noun has {} as the ending of its regular plural?"
+    return _allomorph(draw, _NOUNS.split(), PLURALS, stem, "plural_ending")
 
 
 def past_ending(draw: Draw) -> Draft | None:
-    return _allomorph(
-        draw, _VERBS.split(), PASTS, "Which verb has {} as the ending of its regular past tense?", "past_ending"
-    )
+    stem = "Which verb has {} as the ending of its regular past tense?"
+    return _allomorph(draw, _VERBS.split(), PASTS, stem, "past_ending")
 
 
 def flapped(draw: Draw) -> Draft | None:
