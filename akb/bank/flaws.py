@@ -10,7 +10,9 @@ from akb.bank.balance import Gate
 from akb.tasks.items import Item
 
 _NEGATIVE = re.compile(r"\b(?:not|except|never|least likely|cannot|isn't|doesn't|aren't)\b", re.I)
-_ALL_OR_NONE = re.compile(r"\b(?:all|none|both|neither|any) of (?:the )?(?:above|these|those|them)\b|\bA and B\b", re.I)
+_ALL_OR_NONE = re.compile(
+    r"\b(?:all|none|both|neither|any) of (?:the )?(?:above|these|those|them)\b|^(?:both )?[A-D] (?:and|or) [A-D]$", re.I
+)
 _ABSOLUTE = re.compile(r"\b(?:always|never|only|all|every|none|completely|entirely|impossible|must)\b", re.I)
 _VAGUE = re.compile(r"\b(?:usually|often|may|might|sometimes|generally|typically|tends? to)\b", re.I)
 _ARTICLE = re.compile(r"\b(an?)\s*(?:_+|\.\.\.|:|\?)?\s*$", re.I)
