@@ -61,10 +61,7 @@ def write(contents: Contents, version: str, day: date) -> Release:
         AkbError: a gate does not hold, or this version has been released with other data.
     """
     folder, path = contents.folder, contents.folder.path
-    if failed := [
-        f"{gate.name} {gate.figure} (wanted: {gate.wanted})" for gate in contents.gates if gate.passed is False
-    ]:
-        raise AkbError("gates that do not hold: " + "; ".join(failed), where=str(path), fix="See: akb bank check")
+    _look_over(contents, version)
     files = hashes(folder)
     known = read(path)
     if known is not None and known.version == version and known.files != files:
@@ -85,8 +82,10 @@ def write(contents: Contents, version: str, day: date) -> Release:
     return release
 
 
-def _look_over(contents: Contents) -> None:
-    """Every gate holds, and what runs are shown were asked these very questions."""
+def _look_over(contents: Contents, version: str) -> None:
+    """The version is one, every gate holds, and what runs are shown were asked these very questions."""
+    if not re.fullmatch(r"\d+\.\d+\.\d+", version):
+        raise AkbError(f"{version!r} is no version", where="akb bank release", fix="Wanted: three numbers, e.g. 0.2.0.")
     failed = [f"{gate.name} {gate.figure} (wanted: {gate.wanted})" for gate in contents.gates if gate.passed is False]
     path = contents.folder.path
     if failed:
@@ -101,7 +100,12 @@ def _look_over(contents: Contents) -> None:
 def read(path: Path) -> Release | None:
     """The release of a bank's folder; None if it has none yet."""
     file = path / RELEASE
-    return parse(Release, json.loads(read_text(file)), str(file)) if file.is_file() else None
+    if not file.is_file():
+        return None
+    try:
+        return parse(Release, json.loads(read_text(file)), str(file))
+    except json.JSONDecodeError as error:
+        raise AkbError(f"not valid JSON: {error.msg}", where=f"{file}:{error.lineno}") from None
 
 
 def hashes(folder: Folder) -> dict[str, str]:
