@@ -45,8 +45,9 @@ def models_of(command: list[str]) -> set[str]:
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("docs") / "run"
-    done = akb("eval", "-m", "random", "-t", "phonetic", "--no-cache", "--out", str(folder), cwd=folder.parent)
-    assert done.returncode == 0, done.stderr
+    for task, out in (("phonetic", folder), ("akb-fresh/phonetic", folder.parent / "fresh")):
+        done = akb("eval", "-m", "random", "-t", task, "--no-cache", "--out", str(out), cwd=folder.parent)
+        assert done.returncode == 0, done.stderr
     return folder
 
 
@@ -57,7 +58,8 @@ def test_the_readme_has_commands() -> None:
 @pytest.mark.parametrize("command", readme_commands())
 def test_every_command_of_the_readme_runs(command: str, run_folder: Path, tmp_path: Path) -> None:
     words = shlex.split(command)[1:]
-    words = [{"RUN": str(run_folder), "DIR": str(tmp_path / "out")}.get(word, word) for word in words]
+    folders = {"RUN": run_folder, "FRESH_RUN": run_folder.parent / "fresh", "DIR": tmp_path / "out"}
+    words = [str(folders.get(word, word)) for word in words]
     if words == ["runs"]:
         words.append(str(run_folder.parent))
     if words[0] == "eval" and not models_of(words) <= EMBEDDED:
@@ -83,7 +85,7 @@ def test_the_run_file_of_the_readme_runs(tmp_path: Path) -> None:
 def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:
     (block,) = blocks(README, "python")
     script = tmp_path / "readme.py"
-    script.write_text(block + "\nassert len(frame) == 42\n")
+    script.write_text(block + "\nassert len(frame) == 217\n")
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, cwd=tmp_path, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "akb-tiny on akb-open/phonetic" in done.stdout

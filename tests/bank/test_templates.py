@@ -19,7 +19,7 @@ from akb import content
 from akb.bank import checks, lexicon, wordlist
 from akb.bank.balance import number_rank
 from akb.bank.making import candidates, dealt, fresh
-from akb.bank.templates import TEMPLATES, Draft, Draw, Template, phonetic_sounds, phonetic_words
+from akb.bank.templates import TEMPLATES, Draft, Draw, Template, phonetic_sounds, phonetic_spelling, phonetic_stress
 from akb.cli.app import app
 from akb.errors import AkbError
 from akb.registry import Registry
@@ -27,7 +27,7 @@ from akb.settings import Settings
 from akb.tasks.asking import Asking
 from akb.tasks.items import Item, read_items
 
-PHONETIC = (*phonetic_words.TEMPLATES, *phonetic_sounds.TEMPLATES)
+PHONETIC = (*phonetic_spelling.TEMPLATES, *phonetic_stress.TEMPLATES, *phonetic_sounds.TEMPLATES)
 VOWELS = "[aeiouæɑɐɒəɚɛɜɪᵻɔʊʌ]"
 ONE_SECOND = "sabine_time(volume_m3=1, absorption_m2=0.161)"
 PUBLIC = [item for _, item in read_items(Registry(Settings()).folders["akb-open"].data_files)]

@@ -25,7 +25,7 @@ def bank_stems() -> list[str]:
     files = [
         bank / "fewshot.jsonl",
         *sorted(bank.glob("questions/**/*.jsonl")),
-        *sorted(bank.glob("candidates/*.jsonl")),
+        bank / "dropped.jsonl",
     ]
     return [json.loads(line)["question"] for file in files for line in file.read_text(encoding="utf-8").splitlines()]
 

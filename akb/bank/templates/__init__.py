@@ -15,7 +15,8 @@ from akb.bank.templates import (
     music_sound,
     nature,
     phonetic_sounds,
-    phonetic_words,
+    phonetic_spelling,
+    phonetic_stress,
     rooms,
     sampling,
     spectra,
@@ -26,7 +27,7 @@ from akb.bank.templates.frame import Draft, Draw, Template
 __all__ = ["TEMPLATES", "Draft", "Draw", "Template"]
 
 _ROOMS = (
-    phonetic_words, phonetic_sounds,
+    phonetic_spelling, phonetic_stress, phonetic_sounds,
     music_sound, music_rhythm, music_pitch, music_harmony, music_notation,
     nature, speech, rooms, loudness,
     sampling, levels, filters, spectra, coding, hearing,

@@ -8,7 +8,7 @@ from functools import cache
 from akb.bank.checks.phonetics import ARPA_CONSONANT_IPA, IPA_CONSONANTS, SIBILANTS, VOICELESS, ipa_of, is_vowel
 from akb.bank.lexicon import Word, pron
 from akb.bank.templates.frame import Draft, Draw, Template
-from akb.bank.templates.phonetic_words import CMUDICT, COUNTS, GENERAL_AMERICAN, near_in_length, pair, quoted, words
+from akb.bank.templates.phonetic_pool import COUNTS, near_in_length, of_words, pair, quoted, words
 from akb.tasks.items import Source
 
 CHART = (Source(kind="standard", ref="International Phonetic Alphabet, chart of 2020", where="pulmonic consonants"),)
@@ -367,22 +367,18 @@ def flapped(draw: Draw) -> Draft | None:
     )
 
 
-def _words(name: str, count: int, make: object) -> Template:
-    return Template(name, "phonetic", count, make, CMUDICT, GENERAL_AMERICAN)  # type: ignore[arg-type]
-
-
 TEMPLATES: tuple[Template, ...] = (
-    _words("phonemes-minimal-pairs/count-phonemes", 6, count_phonemes),
-    _words("phonemes-minimal-pairs/word-with-n-phonemes", 5, with_phonemes),
-    _words("phonemes-minimal-pairs/find-minimal-pair", 5, find_minimal_pair),
-    _words("phonemes-minimal-pairs/same-vowel-as", 5, same_vowel),
-    _words("phonemes-minimal-pairs/differs-only-in-vowel", 3, only_vowel_differs),
-    _words("phonemes-minimal-pairs/reversed-phonemes", 2, reversed_sounds),
-    _words("articulation-ipa/first-sound-described", 6, first_sound_described),
+    of_words("phonemes-minimal-pairs/count-phonemes", 6, count_phonemes),
+    of_words("phonemes-minimal-pairs/word-with-n-phonemes", 5, with_phonemes),
+    of_words("phonemes-minimal-pairs/find-minimal-pair", 5, find_minimal_pair),
+    of_words("phonemes-minimal-pairs/same-vowel-as", 5, same_vowel),
+    of_words("phonemes-minimal-pairs/differs-only-in-vowel", 3, only_vowel_differs),
+    of_words("phonemes-minimal-pairs/reversed-phonemes", 2, reversed_sounds),
+    of_words("articulation-ipa/first-sound-described", 6, first_sound_described),
     Template("articulation-ipa/symbol-to-description", "phonetic", 5, symbol_to_description, CHART),
     Template("articulation-ipa/symbol-with-place", "phonetic", 4, symbol_with_place, CHART),
-    _words("articulation-ipa/transcription-to-word", 6, transcription_to_word),
-    _words("allophony-phonotactics/plural-allomorph", 4, plural_ending),
-    _words("allophony-phonotactics/past-allomorph", 4, past_ending),
-    _words("allophony-phonotactics/flapped-t", 3, flapped),
+    of_words("articulation-ipa/transcription-to-word", 6, transcription_to_word),
+    of_words("allophony-phonotactics/plural-allomorph", 4, plural_ending),
+    of_words("allophony-phonotactics/past-allomorph", 4, past_ending),
+    of_words("allophony-phonotactics/flapped-t", 3, flapped),
 )
