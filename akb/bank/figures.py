@@ -163,4 +163,5 @@ def _places(axes: Any, lines: Sequence[Line]) -> None:
     )
     axes.set_ylabel("keys, %")
     axes.set_title("Places of keys", fontsize=10)
-    axes.legend(fontsize=8, ncol=4, loc="lower center")
+    axes.margins(y=0.15)  # room for the legend
+    axes.legend(fontsize=8, ncol=4, loc="upper center")
