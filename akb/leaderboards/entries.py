@@ -1,0 +1,352 @@
+"""A board's folder: the runs that were let in, each as one small file, and the items that they were asked, once.
+
+    board.yaml                          title, notes, facts on models (may be absent)
+    entries/COLUMN/MODEL.json.gz        a run: its manifest, and per item status, choice, score and reply
+    items/TASK-VERSION.json.gz          the items of a task's version
+
+A run always makes the same bytes, so that a board can be kept under version control.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from akb import records
+from akb.errors import AkbError
+from akb.files import explained, explained_read
+from akb.jsonable import dumps
+from akb.records import Manifest
+from akb.run import Run
+from akb.strict import Strict, parse, read_yaml
+from akb.types import MODEL, Question
+
+BOARD = "board.yaml"
+REPLY = 400  # characters of a reply that are kept
+
+
+class Facts(Strict):
+    """What a board's maker knows of a model; what is not given comes from the model's card.
+
+    Attributes:
+        params_b: parameters in billions.
+    """
+
+    family: str | None = None
+    params_b: float | None = Field(default=None, gt=0)
+    access: Literal["open", "proprietary", "baseline"] | None = None
+    repository: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+class BoardFile(Strict):
+    """board.yaml.
+
+    Attributes:
+        models: facts by the model's name, over those of its card.
+        audio: address or folder (relative to the site) below which audio clips lie by file name; none: no player.
+    """
+
+    title: str = "Leaderboard"
+    notes: tuple[str, ...] = ()
+    models: dict[str, Facts] = Field(default_factory=dict)
+    audio: str = ""
+
+
+class BoardItem(Strict):
+    """A question as a board keeps it.
+
+    Attributes:
+        version: of the item, from 1.
+        audio: for each clip (sha256, file name).
+    """
+
+    id: str
+    version: int = 1
+    category: str = ""
+    subcategory: str = ""
+    template: str = ""
+    question: str
+    options: tuple[str, ...]
+    answer: int
+    rationale: str = ""
+    audio: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, name: str, question: Question) -> BoardItem:
+        """A question of a run, under the name of its trial."""
+        meta = question.meta
+        version, rationale = meta.get("version", 1), meta.get("rationale", "")
+        return cls(
+            id=name,
+            version=version if isinstance(version, int) else 1,
+            category=question.category,
+            subcategory=question.subcategory,
+            template=question.template_id,
+            question=question.text,
+            options=question.options,
+            answer=question.answer,
+            rationale=rationale if isinstance(rationale, str) else "",
+            audio=tuple((clip.sha256, Path(clip.path).name) for clip in question.audio),
+        )
+
+    @cached_property
+    def sha(self) -> str:
+        """16 hex digits over what is asked: text, options, key, audio, and where the question belongs."""
+        asked = [self.question, self.options, self.answer, [sha for sha, _ in self.audio]]
+        return records.digest([*asked, self.category, self.subcategory, self.template])[:16]
+
+
+class Answers(Strict):
+    """What a model answered, one place an item in each list, sorted by id.
+
+    Attributes:
+        sha: of each item as it was asked (`BoardItem.sha`).
+        status: as `akb.types.Status`.
+        chosen: index of the option in the first order asked; None where none was read.
+        score: strict, from 0 to 1.
+        reply: the model's last words to the item, at most 400 characters; None where options were scored.
+    """
+
+    ids: tuple[str, ...] = Field(min_length=1)
+    sha: tuple[str, ...]
+    status: tuple[Literal["ok", "wrong_format", "refused", "empty", "truncated", "error"], ...]
+    chosen: tuple[int | None, ...]
+    score: tuple[float, ...]
+    reply: tuple[str | None, ...]
+
+    @model_validator(mode="after")
+    def _of_one_length(self) -> Answers:
+        lists = (self.ids, self.sha, self.status, self.chosen, self.score, self.reply)
+        if {len(values) for values in lists} != {len(self.ids)}:
+            raise ValueError("ids, sha, status, chosen, score and reply must be of one length")
+        if list(self.ids) != sorted(set(self.ids)):
+            raise ValueError("ids must be sorted, each once")
+        if any(not 0 <= score <= 1 for score in self.score):
+            raise ValueError("scores must be from 0 to 1")
+        return self
+
+
+class Column(Strict):
+    """What makes runs comparable: one task, or part of it, in one version, heard in one way, asked in one way.
+
+    Attributes:
+        task: its name, with the parts that were asked, e.g. "akb-open/phonetic".
+        setting: "text", "audio", "caption:NAME", or "none" (audio questions without their audio).
+    """
+
+    task: str
+    version: str
+    protocol: str
+    setting: str
+
+    @property
+    def key(self) -> str:
+        """Its name on the board, e.g. "akb-open-0.2.0@text:akb-v1"."""
+        return f"{self.task}-{self.version}@{self.setting}:{self.protocol}"
+
+    @property
+    def taskslug(self) -> str:
+        """The task's folder in the site."""
+        return slug(f"{self.task}-{self.version}")
+
+
+class Entry(Strict):
+    """A run on a board.
+
+    Attributes:
+        manifest: the run's own.
+        notes: what the check of the run found that a reader should know.
+    """
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    column: Column
+    manifest: Manifest
+    notes: tuple[str, ...] = ()
+    answers: Answers
+
+    model_config = Strict.model_config | {"populate_by_name": True}
+
+    @property
+    def model(self) -> str:
+        """The model's name on the board."""
+        return self.manifest.model
+
+    @property
+    def bank(self) -> str:
+        """The task's name without its parts."""
+        return str(self.manifest.identity["task"].get("name", self.column.task))
+
+    @classmethod
+    def of(cls, run: Run, notes: Iterable[str] = ()) -> tuple[Entry, list[BoardItem]]:
+        """The entry that a run makes, and its items, both sorted by id.
+
+        Raises:
+            AkbError: the run is not finished or damaged.
+        """
+        replies = _replies(run)
+        rows, items = [], []
+        for trial, outcome in sorted(run.judged(), key=lambda pair: pair[0].id):
+            item = BoardItem.of(trial.id, trial.question)
+            chosen = outcome.answers[0].chosen if outcome.answers else None
+            items.append(item)
+            score = round(outcome.score, 6)
+            rows.append((item.id, item.sha, outcome.status.value, chosen, score, replies.get(item.id)))
+        if not rows:
+            raise AkbError("the run has no questions", where=str(run.path))
+        names = ("ids", "sha", "status", "chosen", "score", "reply")
+        answers = parse(Answers, dict(zip(names, zip(*rows, strict=True), strict=True)), str(run.path))
+        heard = any(item.audio for item in items)
+        return cls(
+            column=column(run.manifest, heard), manifest=run.manifest, notes=tuple(notes), answers=answers
+        ), items
+
+
+def column(manifest: Manifest, heard: bool) -> Column:
+    """The column of a run.
+
+    Args:
+        heard: whether its questions have audio.
+    """
+    identity = manifest.identity
+    told, parts = identity.get("task", {}), identity.get("parts", ())
+    name = str(told.get("name", manifest.task))
+    others = [party for party in identity.get("parties", {}) if party != MODEL]
+    setting = "text"
+    if others:
+        captioner = identity["parties"][others[0]]
+        setting = f"caption:{captioner.get('name') or captioner.get('model') or others[0]}"
+    elif heard:
+        setting = "audio" if identity.get("listen") == "audio" else "none"
+    task = f"{name}/{','.join(parts)}" if parts else name
+    return Column(task=task, version=str(told.get("version", "")), protocol=manifest.protocol or "own", setting=setting)
+
+
+def _replies(run: Run) -> dict[str, str]:
+    """The last text that the model under test gave to each trial, cut."""
+    found: dict[str, tuple[int, str]] = {}
+    for line in records.read_responses(run.path):
+        text = line.response.text
+        if line.to == MODEL and text is not None and found.get(line.trial, (-1, ""))[0] <= line.request:
+            found[line.trial] = (line.request, cut(text, REPLY))
+    return {trial: text for trial, (_, text) in found.items()}
+
+
+def cut(text: str, most: int) -> str:
+    """A text of at most so many characters that can be written as UTF-8; what was cut shows as an ellipsis."""
+    clean = text.encode("utf-8", "replace").decode()
+    return clean if len(clean) <= most else clean[: most - 1] + "…"
+
+
+def slug(name: str) -> str:
+    """A name as part of a path or an address: lower case letters, digits, hyphens, dots, at most 80. A name that is not
+    so already ends in a hash, so that two names never become one."""
+    plain = re.sub(r"[^a-z0-9.]+", "-", name.casefold()).strip("-.")
+    if plain == name and len(plain) <= 80:
+        return plain
+    return f"{plain[:70].strip('-.') or 'x'}-{records.digest(name)[:8]}"
+
+
+@dataclass(frozen=True)
+class Store:
+    """A board's folder, to be read and written."""
+
+    folder: Path
+
+    @cached_property
+    def file(self) -> BoardFile:
+        """board.yaml; without one, what holds by default."""
+        path = self.folder / BOARD
+        return parse(BoardFile, read_yaml(path) or {}, str(path)) if path.is_file() else BoardFile()
+
+    def entries(self) -> Iterator[Entry]:
+        """All entries, sorted by path; their items are checked against the items kept.
+
+        Raises:
+            AkbError: there is no board here, or a file of it is damaged.
+        """
+        if not (self.folder / "entries").is_dir():
+            raise AkbError("there is no board here (no folder entries/)", where=str(self.folder),
+                           fix="Make one with: akb leaderboard add RUN --board DIR")  # fmt: skip
+        kept: dict[Path, Mapping[str, BoardItem]] = {}
+        for path in sorted((self.folder / "entries").glob("*/*.json.gz")):
+            entry = parse(Entry, _read(path), str(path))
+            place = self.items_path(entry)
+            if place not in kept:
+                kept[place] = self.items(entry)
+            _agree(entry, kept[place], path)
+            yield entry
+
+    def entry_path(self, entry: Entry) -> Path:
+        """Where an entry lies."""
+        return self.folder / "entries" / slug(entry.column.key) / f"{slug(entry.model)}.json.gz"
+
+    def items_path(self, entry: Entry) -> Path:
+        """Where the items of an entry's task and version lie."""
+        return self.folder / "items" / f"{slug(f'{entry.bank}-{entry.column.version}')}.json.gz"
+
+    def items(self, entry: Entry) -> dict[str, BoardItem]:
+        """The items kept of an entry's task and version, by id; empty if there are none yet."""
+        path = self.items_path(entry)
+        if not path.is_file():
+            return {}
+        data = _read(path)
+        if not isinstance(data, dict) or data.get("schema") != 1 or not isinstance(data.get("items"), list):
+            raise _damaged(path, "schema 1 with a list of items is wanted")
+        found = (parse(BoardItem, row, f"{path}, item {number}") for number, row in enumerate(data["items"]))
+        return {item.id: item for item in found}
+
+    def write(self, entry: Entry, items: Iterable[BoardItem]) -> Path:
+        """Write an entry, and those of its items that are not kept yet."""
+        kept = self.items(entry)
+        every = kept | {item.id: item for item in items if item.id not in kept}
+        if len(every) > len(kept):
+            rows = [every[name].model_dump(mode="json") for name in sorted(every)]
+            told = {"schema": 1, "task": entry.bank, "version": entry.column.version}
+            _write(self.items_path(entry), {**told, "items": rows})
+        path = self.entry_path(entry)
+        _write(path, entry.model_dump(mode="json", by_alias=True))
+        return path
+
+
+def _agree(entry: Entry, items: Mapping[str, BoardItem], path: Path) -> None:
+    for name, sha in zip(entry.answers.ids, entry.answers.sha, strict=True):
+        item = items.get(name)
+        if item is None or item.sha != sha:
+            what = "is not among the items kept" if item is None else "is another one than the item kept"
+            raise AkbError(f"the board is damaged: question {name} {what}", where=str(path),
+                           fix="Remove the entry, and add its run again.")  # fmt: skip
+
+
+def _damaged(path: Path, what: object) -> AkbError:
+    return AkbError(f"damaged: {what}", where=str(path), fix="Remove the file, and add its runs again.")
+
+
+def _read(path: Path) -> Any:
+    with explained_read(path):
+        data = path.read_bytes()
+    try:
+        return json.loads(gzip.decompress(data))
+    except (OSError, EOFError, ValueError, RecursionError) as error:
+        raise _damaged(path, error) from None
+
+
+def _write(path: Path, value: Any) -> None:
+    """JSON as gzip without time or name, whole or not at all."""
+    buffer = io.BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as file:
+        file.write(dumps(value).encode())
+    beside = path.with_name(f".{path.name}.part")
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(buffer.getvalue())
+        beside.replace(path)
