@@ -6,14 +6,16 @@
 
 Studies are made up, each of n models with two scores. For Fisher and BCa (of Pearson's r) and Bonett-Wright (of
 Spearman's) the scores are bivariate normal; the truth is rho, or 6/pi asin(rho/2) for ranks. "skewed": both scores
-are exp of half a normal, and the truth of r is that of the log-normal. "families": the n models come in families of up to four, whose
-members share 70 % of their variance: the intervals take models as independent, and this shows what that costs.
+are exp of half a normal, and the truth of r is that of the log-normal. "families": the n models come in families of up
+to four, whose members share 70 % of their variance: the intervals take models as independent, and this shows what that
+costs.
 
-For the intervals over models and questions, models' true abilities are bivariate normal on the logit scale, questions have
-difficulties (in templates of four, half of whose variance is common), and answers are drawn; the truth is the correlation that
-endless models would show on tests of this length, averaged over tests.
+For the intervals over models and questions, models' true abilities are bivariate normal on the logit scale, questions
+have difficulties (in templates of four, half of whose variance is common), and answers are drawn; the truth is the
+correlation that endless models would show on tests of this length, averaged over tests.
 
-For the decision, candidates are drawn from endless models; the truth is the mean regret of the best of k = 4 by the predictor.
+For the decision, candidates are drawn from endless models; the truth is the mean regret of the best of k = 4 by the
+predictor.
 
 Nominal 95 %. The Monte-Carlo error is sqrt(p (1 - p) / samples).
 """
@@ -51,7 +53,7 @@ class Line:
 
 def line(name: str, scores: str, n: int, rho: float, truth: float, ends: list[tuple[float, float]]) -> Line:
     """The coverage of a truth by intervals; one that is not defined does not hold it."""
-    held = np.mean([low <= truth <= high for low, high in ends])
+    held = float(np.mean([low <= truth <= high for low, high in ends]))
     width = float(np.nanmean([high - low for low, high in ends]))
     error = math.sqrt(max(held * (1 - held), 1e-9) / len(ends))
     return Line(name, scores, n, rho, round(100 * float(held), 2), round(100 * error, 2), round(width, 3))
@@ -113,7 +115,9 @@ class World:
         """The tables of a study."""
         names = tuple(f"m{i}" for i in range(models))
         tables = []
-        for test, (ability, size) in enumerate(zip(normal_pairs(random, self.rho, (models,)), self.questions, strict=True)):
+        for test, (ability, size) in enumerate(
+            zip(normal_pairs(random, self.rho, (models,)), self.questions, strict=True)
+        ):
             right = random.random((models, size)) < self.chances(ability, self.difficulties(random, size))
             items = tuple(f"{test}-{i}" for i in range(size))
             templates = tuple(f"{test}-t{i // 4}" for i in range(size))

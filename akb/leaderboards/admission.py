@@ -67,10 +67,10 @@ def add(folder: Path, paths: Sequence[Path], registry: Registry, *, replace: boo
         )
         raise AkbError("\n".join([told, *refused]), where=str(folder))
     everyone = [*(e for p, e in there.items() if p not in new), *(e for e, _, _ in new.values())]
-    done = []
+    done: list[Admitted] = []
     for entry, asked, old in new.values():
-        told = flags(entry, everyone, registry, items[store.items_path(entry)])
-        done.append(Admitted(entry, store.write(entry, asked), tuple(told), old))
+        notable = flags(entry, everyone, registry, items[store.items_path(entry)])
+        done.append(Admitted(entry, store.write(entry, asked), tuple(notable), old))
     return done
 
 

@@ -39,12 +39,14 @@ class Facts(Strict):
 
     Attributes:
         params_b: parameters in billions.
+        backbone: for an audio language model, the board's text model that it is built on.
     """
 
     family: str | None = None
     params_b: float | None = Field(default=None, gt=0)
     access: Literal["open", "proprietary", "baseline"] | None = None
     repository: str | None = None
+    backbone: str | None = None
     notes: tuple[str, ...] = ()
 
 

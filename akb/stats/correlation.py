@@ -186,11 +186,11 @@ def _bca_ends(point: float, drawn: Floats, left: Floats, confidence: float) -> t
 
 
 def permutation(
-    x: ArrayLike, y: ArrayLike, kind: Kind = "pearson", draws: int = 99_999, seed: int = 0, exact_up_to: int = EXACT_UP_TO
-) -> Permutation:  # fmt: skip
+    x: ArrayLike, y: ArrayLike, kind: Kind = "pearson", draws: int = 99_999, seed: int = 0, exact_up_to: int =
+EXACT_UP_TO ) -> Permutation:  # fmt: skip
     """Permutation test of no association: how often is the correlation, without its sign, as large as the one seen when
-    the y scores are dealt to the models anew? Exact over all pairings up to `exact_up_to` models; beyond, `draws` seeded
-    ones, and p = (as large + 1) / (draws + 1) (Phipson and Smyth 2010, doi:10.2202/1544-6115.1585).
+    the y scores are dealt to the models anew? Exact over all pairings up to `exact_up_to` models; beyond, `draws`
+    seeded ones, and p = (as large + 1) / (draws + 1) (Phipson and Smyth 2010, doi:10.2202/1544-6115.1585).
 
     Raises:
         ValueError: as `checked`.
@@ -205,7 +205,7 @@ def permutation(
     as_large = total = 0
     for orders in _all_orders(n) if exact else _some_orders(n, draws, seed, kind):
         values = np.abs(statistic(orders))
-        as_large += int(np.sum(values >= seen - 1e-9 * max(seen, 1e-12)))
+        as_large += int(np.sum(values >= seen - 1e-9 * n))
         total += len(orders)
     return Permutation(as_large / total if exact else (as_large + 1) / (total + 1), total, exact)
 
@@ -236,16 +236,6 @@ def _some_orders(n: int, draws: int, seed: int, kind: Kind) -> Iterator[np.ndarr
         yield random.permuted(np.tile(np.arange(n), (min(size, draws - start), 1)), axis=1)
 
 
-def holm(values: Sequence[float]) -> list[float]:
-    """p values adjusted for being several (Holm 1979), in the order given, at most 1; NaN stays and does not count."""
-    order = sorted((p, place) for place, p in enumerate(values) if not math.isnan(p))
-    found, highest = [math.nan] * len(values), 0.0
-    for rank, (p, place) in enumerate(order):
-        highest = max(highest, min(1.0, (len(order) - rank) * p))
-        found[place] = highest
-    return found
-
-
 def warnings(x: ArrayLike, y: ArrayLike, families: Sequence[str] = ()) -> list[str]:
     """What a reader must know of a correlation over these models, in words: n below 20, fewer than six families or most
     models of one, ties among more than a quarter of the models (in either score)."""
@@ -255,8 +245,8 @@ def warnings(x: ArrayLike, y: ArrayLike, families: Sequence[str] = ()) -> list[s
     n, told = len(one), []
     if n < 20:
         told.append(
-            f"n = {n} models: |r| below {smallest_significant(n):.2f} is not significant at 5 %, and for 80 % power the "
-            f"true correlation must be {rho_needed(n):.2f}"
+            f"n = {n} models: |r| below {smallest_significant(n):.2f} is not significant at 5 %, and for 80 % power "
+            f"the true correlation must be {rho_needed(n):.2f}"
         )
     counts = {name: list(families).count(name) for name in dict.fromkeys(families) if name}
     if counts and len(counts) < 6:

@@ -1,8 +1,8 @@
 """The decision itself: audio points lost when a backbone is chosen by a predictor.
 
-**What is estimated.** k candidates are at hand, drawn at random, without order and without regard to family, from models
-like those in the table. The one with the highest predictor is taken (of several, one at random). The regret is the
-outcome of the best candidate less that of the one taken, in the outcome's unit; what is given is its mean over all
+**What is estimated.** k candidates are at hand, drawn at random, without order and without regard to family, from
+models like those in the table. The one with the highest predictor is taken (of several, one at random). The regret is
+the outcome of the best candidate less that of the one taken, in the outcome's unit; what is given is its mean over all
 sets of k of the n models. That mean is a U-statistic of order k, so it is unbiased for fresh sets of k candidates.
 
 The outcome is what was measured, noise included: the best measured candidate is best partly by luck, so even a
@@ -32,9 +32,9 @@ class Regret:
         predictor: its name; "chance" for taking any candidate.
         n, among: models in the table, and candidates at hand.
         points: mean regret, from 0.
-        low, high: its 95 % interval (delete-one jackknife, t with n - 1 degrees of freedom, not below 0); NaN where all
-            n are the candidates.
-        saved, saved_low, saved_high: chance's regret less this one, paired, with its interval.
+        low, high: its 95 % interval (delete-one jackknife on the log scale, t with n - 1 degrees of freedom); NaN
+            where all n are the candidates.
+        saved, saved_low, saved_high: chance's regret less this one, paired, with its jackknife interval.
         best: how often the choice has the best measured outcome, from 0 to 1.
     """
 
@@ -77,13 +77,13 @@ def regrets(
     for name, predictor in {**predictors, "chance": np.zeros(len(y))}.items():
         x, y = _table(predictor, outcome, among)
         points, saved = regret(x, y, among), _expected(x, y, among) - float(y.mean())
-        low, high = _jackknife(points, x, y, among, confidence, chance=False)
-        if len(np.unique(x)) > 1:
-            ends = _jackknife(saved, x, y, among, confidence, chance=True)
-        else:  # a predictor that says nothing is chance, but for rounding
-            saved, ends = 0.0, (0.0, 0.0)
-        low = low if math.isnan(low) else max(0.0, low)
-        found.append(Regret(name, len(y), among, points, low, high, saved, *ends, _best(x, y, among)))
+        half = _half(x, y, among, confidence, chance=True)
+        if len(np.unique(x)) == 1:  # a predictor that says nothing is chance, but for rounding
+            saved = half = 0.0
+        low, high = _between(points, x, y, among, confidence)
+        found.append(
+            Regret(name, len(y), among, points, low, high, saved, saved - half, saved + half, _best(x, y, among))
+        )
     return found
 
 
@@ -112,27 +112,38 @@ def _expected(by: Floats, y: Floats, among: int) -> float:
 def _best(x: Floats, y: Floats, among: int) -> float:
     """Share of the sets in which the candidate taken has the best outcome: of each model, how many sets there are in
     which nobody is above it in either score, ties in x shared."""
-    n, total = len(y), 0.0
+    n = len(y)
+    total: float = 0.0
     for i in range(n):
         no_better = y <= y[i]
         below, tied = int(np.sum(no_better & (x < x[i]))), int(np.sum(no_better & (x == x[i]))) - 1
         for t in range(min(tied, among - 1) + 1):
-            total += comb(tied, t) * comb(below, among - 1 - t) / (t + 1)
+            total += float(comb(tied, t) * comb(below, among - 1 - t) / (t + 1))
     return float(total / comb(n, among))
 
 
-def _jackknife(
-    point: float, x: Floats, y: Floats, among: int, confidence: float, *, chance: bool
-) -> tuple[float, float]:
-    """Ends of the delete-one jackknife interval (Arvesen 1969, doi:10.1214/aoms/1177697287, for U-statistics)."""
+def _between(point: float, x: Floats, y: Floats, among: int, confidence: float) -> tuple[float, float]:
+    """Ends of the interval of a mean regret: the jackknife's on the log scale, where regrets are spread more evenly.
+    None lost in these sets says little: then from 0 to all there is between the best and the worst outcome."""
+    spread = float(np.ptp(y))
+    half = _half(x, y, among, confidence, chance=False)
+    if math.isnan(half):
+        return math.nan, math.nan
+    if point <= 1e-9 * max(spread, 1e-300):
+        return 0.0, spread
+    factor = math.exp(min(half / point, 50.0))
+    return point / factor, min(point * factor, spread)
+
+
+def _half(x: Floats, y: Floats, among: int, confidence: float, *, chance: bool) -> float:
+    """Half of the delete-one jackknife interval (Arvesen 1969, doi:10.1214/aoms/1177697287, for U-statistics) of the
+    outcome taken, less the best or less chance; NaN where all models are the candidates."""
     n = len(y)
     if among >= n or n < 4:
-        return math.nan, math.nan
+        return math.nan
     left = []
     for i in range(n):
         one, other = np.delete(x, i), np.delete(y, i)
         against = float(other.mean()) if chance else _expected(other, other, among)
-        left.append((1 if chance else -1) * (_expected(one, other, among) - against))
-    error = math.sqrt((n - 1) * float(np.var(left)))
-    half = float(stats.t.ppf(0.5 + confidence / 2, n - 1)) * error
-    return point - half, point + half
+        left.append(_expected(one, other, among) - against)
+    return float(stats.t.ppf(0.5 + confidence / 2, n - 1)) * math.sqrt((n - 1) * float(np.var(left)))

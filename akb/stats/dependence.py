@@ -128,7 +128,11 @@ def _partial(x: Floats, y: Floats, design: Floats, taken: int) -> Partial:
     n, df = len(x), len(x) - 2 - taken
     left = [values - design @ np.linalg.lstsq(design, values, rcond=None)[0] for values in (x, y)]
     gone = any(np.linalg.norm(v) <= 1e-9 * np.linalg.norm(w - w.mean()) for v, w in zip(left, (x, y), strict=True))
-    r = math.nan if gone else float(np.clip(left[0] @ left[1] / math.sqrt((left[0] @ left[0]) * (left[1] @ left[1])), -1, 1))
+    r = (
+        math.nan
+        if gone
+        else float(np.clip(left[0] @ left[1] / math.sqrt((left[0] @ left[0]) * (left[1] @ left[1])), -1, 1))
+    )
     return Partial(r, n, df, p_value(r, df), *fisher(r, n - taken))
 
 

@@ -62,10 +62,11 @@ def average(
     confidence: float = 0.95,
     form: Form = "score",
 ) -> Estimate:
-    """The mean of scores from 0 to 1 with a cluster-robust interval; with strata the mean of the strata's means (macro).
+    """The mean of scores from 0 to 1 with a cluster-robust interval; with strata the mean of the strata's means
+    (macro).
 
-    The variance is CR2 with the degrees of freedom of Bell and McCaffrey (2002, Survey Methodology 28, 169-181; Pustejovsky
-    and Tipton 2018, doi:10.1080/07350015.2016.1247004, sections 2.2 and 3), of a regression on nothing but the strata.
+    The variance is CR2 with the degrees of freedom of Bell and McCaffrey (2002, Survey Methodology 28, 169-181; also
+    Pustejovsky and Tipton 2018, doi:10.1080/07350015.2016.1247004), of a regression on nothing but the strata.
     `score` puts the effective number of questions p (1 - p) / variance and Student's quantile into Wilson's interval
     (Dean and Pagano 2015, doi:10.1093/jssam/smv024); `linear` is mean +- t * error, cut off at 0 and 1.
 
@@ -78,7 +79,7 @@ def average(
     Raises:
         ValueError: no items, lengths that differ, a value that is missing or not from 0 to 1.
     """
-    x, of = _checked(values, clusters)
+    x, of = checked(values, clusters)
     if x.min() < 0 or x.max() > 1:
         raise ValueError("values: scores from 0 to 1 are wanted")
     found = moments(x, of, strata)
@@ -135,13 +136,13 @@ def averages(scores: Scores, model: str, confidence: float = 0.95) -> Averages:
 
 
 def design_effect(values: ArrayLike, clusters: ArrayLike) -> float:
-    """How many times the variance of a mean is what it would be if questions were independent (Kish 1965, section 5.4):
-    CR2 over s^2 / n. 1 where all values are one, NaN where there is one cluster.
+    """How many times the variance of a mean is what it would be if questions were independent (Kish 1965, Survey
+    Sampling): CR2 over s^2 / n. 1 where all values are one, NaN where there is one cluster.
 
     Args:
         values, clusters: (items,).
     """
-    x, of = _checked(values, clusters)
+    x, of = checked(values, clusters)
     if len(x) < 2 or np.ptp(x) < TINY:
         return 1.0
     return moments(x, of).variance / float(x.var(ddof=1) / len(x))
@@ -183,7 +184,8 @@ def linear(found: Moments, confidence: float) -> tuple[float, float]:
 def resampled(
     values: ArrayLike, clusters: ArrayLike, draws: int = 10_000, seed: int = 0, strata: ArrayLike | None = None
 ) -> Floats:
-    """Means of several rows when clusters are drawn again, the same for all rows (Davison and Hinkley 1997, section 3.8).
+    """Means of several rows when clusters are drawn again, the same for all rows (Davison and Hinkley 1997, Bootstrap
+    Methods, section 3.8).
 
     Args:
         values: (rows, items).
@@ -260,7 +262,12 @@ def _numbers(strata: Sequence[str] | NDArray[Any] | None, n: int) -> Integers:
     return np.unique(np.asarray(strata), return_inverse=True)[1].astype(np.int64)
 
 
-def _checked(values: ArrayLike, clusters: ArrayLike) -> tuple[Floats, Integers]:
+def checked(values: ArrayLike, clusters: ArrayLike) -> tuple[Floats, Integers]:
+    """Both as arrays of one length.
+
+    Raises:
+        ValueError: they are not, or a value is missing.
+    """
     x, of = np.asarray(values, dtype=np.float64), np.asarray(clusters, dtype=np.int64)
     if x.ndim != 1 or not len(x):
         raise ValueError("values: a row of scores is wanted, one or more")

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import binom, chi2
 
-from akb.stats.intervals import Estimate, _checked, linear, moments
+from akb.stats.intervals import Estimate, checked, linear, moments
 from akb.stats.scores import Floats, Integers
 
-STEPS = 5040  # scores that are multiples of 1 / STEPS: of 1 to 10 option orders; or of 1, 2, 4, 8, 16, if 5040 divides
+STEPS = 2520  # scores that are whole multiples of 1 / STEPS: shares of one to ten option orders
+LONG = 20_000  # steps of a sum whose distribution is computed exactly
 FEW = 14  # clusters whose every change of sign is tried
 
 
@@ -44,14 +45,13 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemar:
     return McNemar(one, other, min(1.0, 2 * float(binom.cdf(min(one, other), one + other, 0.5))))
 
 
-def permutation(
-    first: ArrayLike, second: ArrayLike, clusters: ArrayLike, draws: int = 99_999, seed: int = 0
-) -> float:
-    """The paired test by change of sign: were the two models one, each cluster's difference might as well have the other
-    sign (Fisher 1935, section 21; clusters: Gail et al. 1996, doi:10.1002/(SICI)1097-0258(19960615)15:11<1069).
+def permutation(first: ArrayLike, second: ArrayLike, clusters: ArrayLike, draws: int = 99_999, seed: int = 0) -> float:
+    """The paired test by change of sign: were the two models one, each cluster's difference might as well have the
+    other sign (Fisher 1935, The Design of Experiments, section 21; clusters: Gail et al. 1996, Statistics in Medicine
+    15, 1069-1092).
 
-    Exact, by convolution, where scores are right, wrong or shares of up to ten orders; exact by trying all where few clusters differ;
-    else with random signs and (b + 1) / (m + 1) (Phipson and Smyth 2010, doi:10.2202/1544-6115.1585).
+    Exact, by convolution, where scores are right, wrong or shares of up to ten orders; exact by trying all where few
+    clusters differ; else with random signs and (b + 1) / (m + 1) (Phipson and Smyth 2010, doi:10.2202/1544-6115.1585).
 
     Args:
         first, second: (items,), from 0 to 1.
@@ -61,19 +61,20 @@ def permutation(
         The two-sided p, from above 0 to 1.
     """
     a, b = _two(first, second)
-    difference, of = _checked(a - b, clusters)
+    difference, of = checked(a - b, clusters)
     sums = np.bincount(of, difference)
     sums = sums[np.abs(sums) > 1e-9]
     if not len(sums):
         return 1.0
     whole = np.rint(sums * STEPS)
-    if np.abs(whole - sums * STEPS).max() < 1e-6:
-        return _lattice(np.abs(whole).astype(np.int64), int(abs(whole.sum())))
+    sizes = np.abs(whole).astype(np.int64)
+    if np.abs(whole - sums * STEPS).max() < 1e-6 and sizes.sum() // np.gcd.reduce(sizes) <= LONG:
+        return _lattice(sizes, int(abs(whole.sum())))
     wanted = abs(sums.sum()) - 1e-9
     if len(sums) <= FEW:
         signs = np.array(list(product((-1.0, 1.0), repeat=len(sums))))
         return float((np.abs(signs @ sums) >= wanted).mean())
-    return _random(sums, wanted, draws, np.random.default_rng(seed))
+    return _random(np.asarray(sums, dtype=np.float64), wanted, draws, np.random.default_rng(seed))
 
 
 def _lattice(sizes: Integers, wanted: int) -> float:
@@ -97,35 +98,39 @@ def _random(sums: Floats, wanted: float, draws: int, random: np.random.Generator
     return (beyond + 1) / (draws + 1)
 
 
-def difference(first: ArrayLike, second: ArrayLike, clusters: ArrayLike, confidence: float = 0.95) -> Estimate:
-    """The first model's mean less the second's, with a cluster-robust interval.
+def difference(
+    first: ArrayLike, second: ArrayLike, clusters: ArrayLike, confidence: float = 0.95, adjusted: bool = True
+) -> Estimate:
+    """The first model's mean less the second's, with a cluster-robust interval (that of `intervals.average`, linear).
 
-    Before the interval is computed, one cluster of usual size is added that only the first model has right, and one that only the second has:
-    for independent questions this is the adjusted Wald interval of Bonett and Price (2012,
-    doi:10.1002/sim.4376... as for paired proportions: doi:10.3102/1076998611411915), which holds its coverage also where the
-    models hardly differ; the variance is that of `intervals.average`. The value itself is not adjusted.
+    Adjusted, two made-up questions join in before the interval is computed, with differences of + and - the root of a
+    half. For independent questions that is the interval of Agresti and Min (2005, doi:10.1002/sim.1781), who add a
+    half to each cell of the table of two models; it holds its coverage also where models hardly differ. The value
+    itself is not adjusted.
 
     Args:
         first, second: (items,), from 0 to 1.
         clusters: (items,), whole numbers from 0.
+
+    Raises:
+        ValueError: lengths differ, or a value is missing.
     """
     a, b = _two(first, second)
-    x, of = _checked(a - b, clusters)
-    sizes = np.bincount(of)
-    usual = round(float(sizes @ sizes) / len(x))
-    more = int(of.max()) + 1
-    added = np.repeat([1.0, -1.0], usual)
-    found = moments(np.concatenate([x, added]), np.concatenate([of, np.repeat([more, more + 1], usual)]))
+    x, of = checked(a - b, clusters)
+    plain = found = moments(x, of)
+    if adjusted:
+        more = int(of.max()) + 1
+        half = math.sqrt(0.5)
+        found = moments(np.append(x, [half, -half]), np.append(of, [more, more + 1]))
     low, high = linear(found, confidence)
-    plain = moments(x, of)
-    value, count = plain.value, len(np.unique(of))
-    return Estimate(value, max(low, -1.0), min(high, 1.0), math.sqrt(plain.variance), plain.df, len(x), count)
+    error, count = math.sqrt(plain.variance), len(np.unique(of))
+    return Estimate(plain.value, max(low, -1.0), min(high, 1.0), error, plain.df, len(x), count)
 
 
 @dataclass(frozen=True)
 class Cochran:
-    """Cochran's Q, its degrees of freedom, and its p by the chi-squared distribution; NaN, 0, NaN where no question tells
-    the models apart."""
+    """Cochran's Q, its degrees of freedom, and its p by the chi-squared distribution; NaN, 0, NaN where no question
+    tells the models apart."""
 
     q: float
     df: int
@@ -156,8 +161,8 @@ def cochran(values: ArrayLike) -> Cochran:
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """p values adjusted for being one of a family: with a limit of 0.05, the chance that any of those which are chance is
-    below it is at most 5 % (Holm 1979, Scandinavian Journal of Statistics 6, 65-70).
+    """p values adjusted for being one of a family: with a limit of 0.05, the chance that any of those which are chance
+    is below it is at most 5 % (Holm 1979, Scandinavian Journal of Statistics 6, 65-70).
 
     Raises:
         ValueError: a p is not from 0 to 1.

@@ -1,7 +1,7 @@
 """How small a difference between two models a number of questions can show.
 
 McNemar's test by the normal approximation: of n questions a share `discordance` is answered rightly by one model
-alone, and the models differ by `difference`. Connor (1987, Biometrics 43, 207-211, equation 3):
+alone, and the models differ by `difference`. Connor (1987, Biometrics 43, 207-211):
 
     n = (z_alpha sqrt(discordance) + z_power sqrt(discordance - difference^2))^2 / difference^2
 
@@ -55,9 +55,7 @@ def detectable(
     return float(brentq(lambda one: power(n, discordance, one, alpha, design) - wanted, 0, discordance, xtol=1e-12))
 
 
-def needed(
-    discordance: float, difference: float, wanted: float = 0.8, alpha: float = 0.05, design: float = 1.0
-) -> int:
+def needed(discordance: float, difference: float, wanted: float = 0.8, alpha: float = 0.05, design: float = 1.0) -> int:
     """The questions that a difference takes to be found with the wanted power.
 
     Raises:

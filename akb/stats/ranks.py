@@ -41,9 +41,9 @@ def ranks(
 ) -> list[Rank]:
     """Each model's rank with an interval, from one bootstrap over clusters of all models at once.
 
-    `pairwise` counts who is surely better and surely worse, by the bootstrap's largest studentised difference to the model (Mogstad et
-    al. 2024, doi:10.1093/restud/rdad006, section 3.1): its true rank is covered at least as often as it says,
-    also where models are nearly tied. `percentile` takes the middle of the bootstrap's ranks; near ties it covers less.
+    `pairwise` counts who is surely better and surely worse, by the bootstrap's largest studentised difference to the
+    model (Mogstad et al. 2024, doi:10.1093/restud/rdad006): its true rank is covered at least as often as it says, also
+    where models are nearly tied. `percentile` takes the middle of the bootstrap's ranks; near ties it covers less.
 
     Args:
         values: (models, items), none missing.

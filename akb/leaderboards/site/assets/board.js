@@ -48,29 +48,31 @@
     const flags = (m) => [...(mine(m)?.flags || []), ...(m.notes || [])];
     return [
       { key: "rank", label: "Rank", class: "num", title: "95 % interval of the rank in the column that ranks", value: (m) => mine(m)?.rank_point, cell: (m) => akb.rank(mine(m)?.rank) },
-      { key: "name", label: "Model", head: true, class: "name", value: (m) => m.name, cell: (m) => akb.link("model", { m: m.slug, col: chosen.key }, m.name) },
+      { key: "name", label: "Model", head: true, class: "name", value: (m) => m.name, cell: (m) => [akb.link("model", { m: m.slug, col: chosen.key }, m.name), " ",
+        mine(m) ? el("button", { type: "button", class: "link settings", "aria-label": `Settings of ${m.name}`, onclick: () => settings(m, chosen.key) }, "Settings") : null] },
       score(chosen, "accuracy", "Accuracy, %", `${akb.columnName(chosen)}; point, 95 % interval, dashed line at chance`),
-      { key: "family", label: "Family", value: (m) => m.family },
-      { key: "size", label: "Size", class: "num", value: (m) => m.params_b, cell: (m) => akb.size(m.params_b) },
-      { key: "access", label: "Access", value: (m) => m.access },
-      share("chance_corrected", "Over chance", "0 is guessing, 100 % is all right"),
-      share("macro", "Macro", "mean over the categories"),
-      share("not_ok", "Unreadable", "share of answers that could not be read; they count as wrong"),
-      share("coverage", "Coverage", "share of the task's items that were asked"),
-      { key: "n", label: "n", class: "num", down: true, value: (m) => mine(m)?.n, cell: (m) => akb.count(mine(m)?.n) },
       { key: "flags", label: "Flags", class: "flags", down: true, value: (m) => flags(m).length,
         cell: (m) => (flags(m).length ? el("details", null, el("summary", null, `${flags(m).length} to note`), akb.list(flags(m))) : akb.none) },
-      { key: "settings", label: "Settings", cell: (m) => (mine(m) ? el("button", { type: "button", class: "small", "aria-label": `Settings of ${m.name}`, onclick: () => settings(m, chosen.key) }, "Show") : akb.none) },
+      { key: "family", label: "Family", class: "family", value: (m) => m.family },
+      { key: "size", label: "Size", class: "num", title: "parameters; \u2013 where not known", value: (m) => m.params_b, cell: (m) => (akb.known(m.params_b) ? akb.size(m.params_b) : akb.none) },
+      { key: "access", label: "Access", value: (m) => m.access },
+      share("not_ok", "Unreadable", "share of answers that could not be read; they count as wrong"),
+      share("coverage", "Coverage", "share of the task's items that were asked"),
+      share("chance_corrected", "Over chance", "0 is guessing, 100 % is all right"),
+      share("macro", "Macro", "mean over the categories"),
+      { key: "n", label: "n", class: "num", down: true, value: (m) => mine(m)?.n, cell: (m) => akb.count(mine(m)?.n) },
       ...shown.filter((one) => one.key !== chosen.key).map((one) => score(one, one.key, akb.columnName(one), "beside, not ranked: point, 95 % interval, dashed line at chance")),
     ];
   }
+
+  const holds = (one) => akb.known(one.p_holm) && one.p_holm < 0.05;
 
   function neighbours(board, chosen) {
     const found = akb.own(board.families, chosen.key);
     if (!found) return el("p", null, "No comparisons were computed for this column.");
     const name = (slug) => akb.model(board, slug)?.name || slug;
     const room = akb.domain([0, ...found.neighbours.flatMap((one) => [one.low, one.high])]);
-    const held = found.neighbours.filter((one) => one.p_holm < 0.05).length;
+    const held = found.neighbours.filter(holds).length;
     const facts = [`${held} of the ${found.neighbours.length} gaps between neighbours hold after Holm's correction at 5 %.`,
       found.cochran ? `Cochran's Q over all models: ${akb.num(found.cochran.q, 1)}, p ${akb.p(found.cochran.p)}.` : "",
       akb.known(found.mdd) ? `Differences below about ${akb.points(found.mdd).replace("+", "")} points cannot be told apart here (80 % power).` : ""];
@@ -83,11 +85,11 @@
           cell: (one) => akb.interval(one.difference, one.low, one.high, room, 0, akb.points) },
         { key: "p", label: "p", class: "num", value: (one) => one.p, cell: (one) => akb.p(one.p) },
         { key: "p_holm", label: "p after Holm", class: "num", value: (one) => one.p_holm, cell: (one) => akb.p(one.p_holm) },
-        { key: "holds", label: "Holds", value: (one) => (one.p_holm < 0.05 ? 0 : 1), cell: (one) => (one.p_holm < 0.05 ? "yes" : "no") },
+        { key: "holds", label: "Holds", value: (one) => (holds(one) ? 0 : 1), cell: (one) => (holds(one) ? "yes" : "no") },
       ] })];
   }
 
-  const unique = (values) => [...new Set(values)].sort();
+  const unique = (values) => [...new Set(values.filter((one) => one !== null))].sort();
 
   akb.start((board, first) => {
     let state = first;
@@ -109,7 +111,8 @@
       const rows = board.models.filter((one) => fits(one, state));
       const [key, way] = (state.sort || "accuracy.down").split(/\.(?=[^.]*$)/);
       akb.put("summary", `${rows.length} of ${board.models.length} models. Ranked by ${akb.columnName(chosen)}: n = ${akb.count(chosen.n)} items, ` +
-        `chance ${akb.pct(chosen.chance)} (dashed line). Bars and numbers in brackets: 95 % intervals. Ranks are 95 % intervals over all models of the column, also where a filter hides some.`);
+        `chance ${akb.pct(chosen.chance)} (dashed line). Bars and numbers in brackets: 95 % intervals. Ranks are 95 % intervals over all models of the column, also where a filter hides some.` +
+        (shown.length > 1 ? ` Further to the right, not ranked: ${shown.length - 1} other column${shown.length > 2 ? "s" : ""}.` : ""));
       akb.put("table", akb.table({ caption: `Models, ranked by ${akb.columnName(chosen)}`, class: "board", rows, columns: columns(board, chosen, shown, rows),
         sort: { key, down: way === "down" }, tell: (sort) => { state = akb.state.write({ sort: `${sort.key}.${sort.down ? "down" : "up"}` }); }, empty: "No model fits these filters." }));
       akb.put("neighbours", neighbours(board, chosen));

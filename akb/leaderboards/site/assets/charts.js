@@ -40,7 +40,7 @@
   };
 
   const W = 128;
-  akb.axis = (domain, mark, show = (x) => String(Math.round(100 * x))) => {
+  akb.axis = (domain, mark, show = (x) => String(+(100 * x).toFixed(1)).replace("-", "\u2212")) => {
     const x = akb.scale(...domain, 8, W - 8);
     const marks = akb.ticks(...domain, 4).map((tick) => [svg("line", { x1: x(tick), x2: x(tick), y1: 0, y2: 4, class: "axis" }),
       svg("text", { x: x(tick), y: 15, class: "tick" }, show(tick))]);
@@ -49,13 +49,13 @@
       akb.known(mark) ? svg("line", { x1: x(mark), x2: x(mark), y1: 0, y2: 6, class: "chance" }) : null);
   };
   // point and interval on the axis of the column; the same numbers stand beside it as text
-  akb.bar = (value, low, high, domain, mark, more) => {
+  akb.bar = (value, low, high, domain, mark, told) => {
     const held = Math.max(domain[0], Math.min(domain[1], value));
     const x = akb.scale(...domain, 8, W - 8);
     if (!akb.known(value)) return null;
     const whole = akb.known(low) && akb.known(high);
     return svg("svg", { class: "bar", width: W, height: 18, viewBox: `0 0 ${W} 18`, "aria-hidden": "true" },
-      svg("title", null, more || `${akb.pct(value)}, interval ${akb.range(low, high)}`),
+      svg("title", null, told),
       akb.known(mark) ? svg("line", { x1: x(mark), x2: x(mark), y1: 0, y2: 18, class: "chance" }) : null,
       whole ? svg("line", { x1: x(low), x2: x(high), y1: 9, y2: 9, class: "whisker" }) : null,
       whole ? [low, high].map((end) => svg("line", { x1: x(end), x2: x(end), y1: 5.5, y2: 12.5, class: "whisker" })) : null,
@@ -64,7 +64,7 @@
   // number, interval and bar of one result
   akb.interval = (value, low, high, domain, mark, show = akb.pct, spans = akb.range) => el("div", { class: "withbar" },
     el("span", { class: "value" }, show(value), " ", el("span", { class: "faint" }, akb.known(low) ? `(${spans(low, high)})` : "")),
-    akb.bar(value, low, high, domain, mark, `${show(value)}, interval ${spans(low, high)}`));
+    akb.bar(value, low, high, domain, mark, akb.known(low) ? `${show(value)}, interval ${spans(low, high)}` : show(value)));
 
   const RAMP = [[0, 34, 78], [53, 69, 108], [102, 105, 112], [148, 142, 119], [200, 184, 102], [254, 232, 56]];
   const BLUE = [[33, 102, 172], [146, 197, 222], [247, 247, 247], [244, 165, 130], [178, 24, 43]];

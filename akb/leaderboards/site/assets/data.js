@@ -52,7 +52,10 @@
         akb.at("problem").hidden = true;
         akb.put("built", `${board.title}. Built ${String(board.built).slice(0, 10)} by akb ${board.akb}.`);
         return draw(board, akb.state.read());
-      }).then(() => main.setAttribute("aria-busy", "false")).catch(tell);
+      }).then(() => {
+        main.setAttribute("aria-busy", "false");
+        requestAnimationFrame(() => performance.mark("drawn"));
+      }).catch(tell);
       window.addEventListener("hashchange", again);
       again();
     });

@@ -17,7 +17,7 @@
     const told = rows.map((row) => `${title(row.one)}: ${akb.pct(row.a?.accuracy)} (${akb.range(row.a?.low, row.a?.high)}), n ${row.one.n}`).join("; ");
     const picture = svg("svg", { class: "plot", viewBox: `0 0 ${wide} ${bottom + 44}`, role: "img", "aria-labelledby": "cat-title cat-desc" },
       svg("title", { id: "cat-title" }, `Accuracy by category of ${model.name}${other ? ` and ${other.name}` : ""}`), svg("desc", { id: "cat-desc" }, told),
-      akb.ticks(...room, 6).map((tick) => [svg("line", { x1: x(tick), x2: x(tick), y1: top, y2: bottom, class: "grid" }), svg("text", { x: x(tick), y: bottom + 16, class: "tick" }, Math.round(100 * tick))]),
+      akb.ticks(...room, 6).map((tick) => [svg("line", { x1: x(tick), x2: x(tick), y1: top, y2: bottom, class: "grid" }), svg("text", { x: x(tick), y: bottom + 16, class: "tick" }, +(100 * tick).toFixed(1))]),
       akb.known(column.chance) ? svg("line", { x1: x(column.chance), x2: x(column.chance), y1: top, y2: bottom, class: "chance" }) : null,
       rows.map((row, i) => {
         const y = top + (i + 0.5) * step;
@@ -25,7 +25,7 @@
       }),
       svg("text", { x: (left + wide - 20) / 2, y: bottom + 36, class: "tick" }, "Accuracy, %, with 95 % interval; dashed: chance"));
     const legend = other ? el("p", { class: "legend" }, el("span", { class: "key" }, "\u25cf "), model.name, "  ", el("span", { class: "key other" }, "\u25a0 "), other.name) : null;
-    return el("figure", null, picture, legend ? el("figcaption", null, legend) : null);
+    return el("figure", null, el("div", { class: "scroll plain", role: "region", tabindex: "0", "aria-label": "Accuracy by category" }, picture), legend ? el("figcaption", null, legend) : null);
   }
 
   function heat(column, result) {
@@ -34,9 +34,9 @@
     const groups = column.categories.map((group) => el("div", { class: "heatgroup" }, el("h3", null, title(group)), el("ul", { class: "heat" }, group.subcategories.map((one) => {
       const r = akb.own(result.subcategories, `${group.name}/${one.name}`);
       const text = r ? `${title(one)}: shrunk ${akb.pct(r.shrunk)} (${akb.range(r.shrunk_low, r.shrunk_high)}), as counted ${akb.pct(r.accuracy)} (${akb.range(r.low, r.high)}), n ${r.n}` : `${title(one)}: not asked`;
-      const cell = el("li", null, el("button", { type: "button", class: "cell", title: text, "aria-label": text, onfocus: say(text), onmouseenter: say(text), onclick: say(text) },
-        el("b", null, r ? Math.round(100 * r.shrunk) : akb.none), el("span", null, title(one))));
-      if (r) akb.tint(cell.firstChild, akb.heat(r.shrunk));
+      const cell = el("li", null, el("button", { type: "button", class: "cell", title: text, onfocus: say(text), onmouseenter: say(text), onclick: say(text) },
+        el("b", null, r && akb.known(r.shrunk) ? Math.round(100 * r.shrunk) : akb.none), " ", el("span", null, title(one))));
+      if (r && akb.known(r.shrunk)) akb.tint(cell.firstChild, akb.heat(r.shrunk));
       return cell;
     }))));
     const rows = column.categories.flatMap((group) => group.subcategories.map((one) => ({ group, one, r: akb.own(result.subcategories, `${group.name}/${one.name}`) }))).filter((row) => row.r);
@@ -78,7 +78,7 @@
   }
 
   function facts(board, model, column, result) {
-    const about = [["Family", model.family], ["Size", akb.size(model.params_b)], ["Access", model.access], ["Repository", model.repository ? akb.web(model.repository) : akb.none]];
+    const about = [["Family", akb.plain(model.family)], ["Size", akb.size(model.params_b)], ["Access", akb.plain(model.access)], ["Repository", model.repository ? akb.web(model.repository) : akb.none]];
     if (!result) return akb.facts(about);
     return akb.facts([...about, ["Accuracy", `${akb.pct(result.accuracy)} (95 % interval ${akb.range(result.low, result.high)}), n ${akb.count(result.n)}`],
       ["Wilson's interval", akb.range(...(result.wilson || []))], ["Rank", `${akb.rank(result.rank)} (point: ${akb.plain(result.rank_point)})`],

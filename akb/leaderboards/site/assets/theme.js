@@ -16,6 +16,10 @@
   if (found === "dark" || found === "light") root.dataset.theme = found;
   document.addEventListener("DOMContentLoaded", () => {
     const button = document.getElementById("theme");
+    document.getElementById("skip").addEventListener("click", (event) => { // the address after "#" is the view's
+      event.preventDefault();
+      document.getElementById("main").focus();
+    });
     name(button);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => name(button));
     button.addEventListener("click", () => {

@@ -1,0 +1,157 @@
+"""What is computed of a board, against statsmodels and against sums done by hand."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from board_data import bank, entry, filled, table
+from statsmodels.stats.contingency_tables import cochrans_q
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
+
+from akb.errors import AkbError
+from akb.leaderboards import board as boards
+from akb.leaderboards.entries import Facts, Store
+from akb.registry import Registry
+from akb.stats import shrinkage
+
+KEY = "toy-1@text:p"
+
+
+def built(store: Store, **told: Any) -> tuple[boards.Sheet, boards.Data]:
+    sheets = boards.sheets(store, Registry(), draws=500, **told)
+    return sheets[0], boards.board(store, sheets, Registry(), "2026")
+
+
+def results(data: boards.Data) -> dict[str, boards.Data]:
+    return {model["name"]: model["results"][KEY] for model in data["models"]}
+
+
+def test_the_numbers_of_a_model_are_those_of_its_scores(tmp_path: Path) -> None:
+    _, data = built(filled(tmp_path))
+    for number, row in enumerate(table()):
+        found = results(data)[f"m{number}"]
+        assert found["accuracy"] == pytest.approx(row.mean())
+        assert found["wilson"] == pytest.approx(proportion_confint(row.sum(), 48, method="wilson"))
+        assert found["macro"] == pytest.approx((row[:24].mean() + row[24:].mean()) / 2)
+        assert found["macro_sub"] == pytest.approx(row.reshape(8, 6).mean())
+        assert found["categories"]["c1"]["accuracy"] == pytest.approx(row[24:].mean())
+        assert found["chance_corrected"] == pytest.approx((row.mean() - 0.25) / 0.75)
+        assert found["low"] < found["accuracy"] < found["high"]
+        subs = found["subcategories"]
+        assert list(subs) == [f"c{i // 4}/s{i}" for i in range(8)]
+        assert [one["accuracy"] for one in subs.values()] == pytest.approx(row.reshape(8, 6).mean(axis=1))
+        spread = [np.ptp([one[name] for one in subs.values()]) for name in ("accuracy", "shrunk")]
+        assert spread[1] < spread[0]
+    place = 1 + np.array([(table().mean(axis=1) > mean).sum() for mean in table().mean(axis=1)])
+    assert [results(data)[f"m{i}"]["rank_point"] for i in range(6)] == place.tolist()
+    assert all(r["rank"][0] <= r["rank_point"] <= r["rank"][1] for r in results(data).values())
+
+
+def test_what_is_not_ok_counts_as_wrong_and_the_other_policies_stand_beside_it(tmp_path: Path) -> None:
+    items, store = bank(), Store(tmp_path)
+    status = ["refused"] * 8 + ["empty"] * 4 + ["ok"] * 36
+    store.write(entry("m", [0.0] * 12 + [1.0] * 27 + [0.0] * 9, items, status=status), items)
+    store.write(entry("n", [1.0] * 48, items), items)
+    found = results(built(store)[1])["m"]
+    assert found["statuses"] == {"empty": 4, "ok": 36, "refused": 8}
+    assert found["not_ok"] == 0.25
+    assert found["accuracy"] == pytest.approx(27 / 48)
+    assert found["readable"] == pytest.approx(27 / 36)
+    assert found["by_chance"] == pytest.approx((27 + 12 * 0.25) / 48)
+    assert found["flags"] == ["25.0 % of the answers were not ok; they count as wrong"]
+
+
+def test_neighbours_are_adjusted_together_and_cochran_is_that_of_statsmodels(tmp_path: Path) -> None:
+    _, data = built(filled(tmp_path))
+    family = data["families"][KEY]
+    order = [one["a"] for one in family["neighbours"]] + [family["neighbours"][-1]["b"]]
+    means = dict(zip([f"m{i}" for i in range(6)], table().mean(axis=1), strict=True))
+    assert order == sorted(means, key=lambda name: (-means[name], name))
+    assert [(one["a"], one["b"]) for one in family["neighbours"]] == list(pairwise(order))
+    for one in family["neighbours"]:
+        assert one["difference"] == pytest.approx(means[one["a"]] - means[one["b"]])
+    p = [one["p"] for one in family["neighbours"]]
+    assert [one["p_holm"] for one in family["neighbours"]] == pytest.approx(multipletests(p, method="holm")[1])
+    oracle = cochrans_q(table().T)
+    assert (family["cochran"]["q"], family["cochran"]["p"]) == pytest.approx((oracle.statistic, oracle.pvalue))
+
+
+def test_baselines_are_no_part_of_cochran(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    (tmp_path / "board.yaml").write_text("models: {m0: {access: baseline}, m1: {access: baseline}}")
+    _, data = built(Store(store.folder))
+    assert data["families"][KEY]["cochran"]["q"] == pytest.approx(cochrans_q(table()[2:].T).statistic)
+
+
+def test_the_hardest_are_those_of_the_statistic_with_the_same_draws(tmp_path: Path) -> None:
+    sheet, _ = built(filled(tmp_path))
+    names = sorted(set(sheet.groups))
+    for row, chances in zip(sheet.scores.values, sheet.hardest, strict=True):
+        alone = shrinkage.hardest(row, sheet.scores.clusters, sheet.groups, draws=500)
+        assert {one.name: one.chance for one in alone} == pytest.approx(dict(zip(names, chances, strict=True)))
+
+
+def test_neither_the_order_of_adding_nor_other_columns_move_a_number(tmp_path: Path) -> None:
+    items = bank()
+    one, other = Store(tmp_path / "one"), Store(tmp_path / "other")
+    rows = list(enumerate(table()))
+    for store, order in ((one, rows), (other, rows[::-1])):
+        for number, row in order:
+            store.write(entry(f"m{number}", row.tolist(), items), items)
+    audio = [item.model_copy(update={"id": f"a{item.id}"}) for item in items]
+    other.write(entry("m0", table()[3].tolist(), audio, "audio"), audio)
+    first, second = built(one)[1], boards.board(other, boards.sheets(other, Registry(), 500), Registry(), "2026")
+    assert results({"models": second["models"]}) == results(first)
+    assert second["families"][KEY] == first["families"][KEY]
+    assert [column["key"] for column in second["columns"]] == [KEY, "toy-audio-1@audio:p"]
+
+
+def test_facts_come_from_the_card_and_the_board_has_the_last_word(tmp_path: Path) -> None:
+    items, registry = bank(), Registry()
+
+    def known(model: str, own: Facts | None = None) -> Facts:
+        one = entry(model, [1.0] * 48, items)
+        one.manifest.config["model"] = model
+        return boards.facts(one, own or Facts(), registry)
+
+    qwen = known("qwen3-14b")
+    assert (qwen.family, qwen.params_b, qwen.access) == ("Qwen", 14.77, "open")
+    assert qwen.repository == "Qwen/Qwen3-14B"
+    assert known("gpt-4o").access == "proprietary"
+    assert known("akb-tiny").repository is None
+    assert known("of-nobody") == Facts()
+    assert known("qwen3-14b", Facts(params_b=15, family="Own")).params_b == 15
+
+
+def test_categories_have_the_taxonomys_order_and_titles(tmp_path: Path) -> None:
+    registry, items = Registry(), [
+        item.model_copy(update={"category": category, "subcategory": sub})
+        for item, (category, sub) in zip(
+            bank(4), (("phonetic", "rhyme"), ("sound", "onomatopoeia"), ("sound", "animal-sounds"), ("odd", "x")),
+            strict=True,
+        )
+    ]  # fmt: skip
+    one = entry("m", [1.0] * 4, items)
+    one.manifest.identity["task"]["name"] = "akb-open"
+    one.manifest.identity["categories"] = registry.categories("akb-open")
+    store = Store(tmp_path)
+    store.write(one, items)
+    (column,) = boards.board(store, boards.sheets(store, registry, 500), registry, "2026")["columns"]
+    assert [c["title"] for c in column["categories"]] == ["Sound", "Phonetic", "odd"]
+    assert [s["title"] for s in column["categories"][0]["subcategories"]] == ["Animal Sounds", "Onomatopoeia"]
+
+
+def test_an_empty_board_and_one_of_unlike_entries_are_errors(tmp_path: Path) -> None:
+    (tmp_path / "entries").mkdir()
+    with pytest.raises(AkbError, match="empty"):
+        boards.sheets(Store(tmp_path), Registry())
+    items = bank()
+    for name, part in (("a", items), ("b", items[:-1])):
+        Store(tmp_path).write(entry(name, [1.0] * len(part), part), items)
+    with pytest.raises(AkbError, match="b was not asked the items of a"):
+        boards.sheets(Store(tmp_path), Registry())

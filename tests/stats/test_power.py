@@ -1,0 +1,89 @@
+"""Planning a comparison: against the exact test's power, a closed form and the figures that are known."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import typer
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binom
+from statsmodels.stats.power import NormalIndPower
+from typer.testing import CliRunner
+
+from akb.cli import power as command
+from akb.errors import AkbError
+from akb.stats.power import detectable, needed, power
+
+
+@pytest.mark.parametrize(("discordance", "points"), [(0.1, 2.0), (0.2, 2.8), (0.3, 3.4)])
+def test_2000_questions_show_what_is_known(discordance: float, points: float) -> None:
+    assert 100 * (detectable(2000, discordance) or 0) == pytest.approx(points, abs=0.05)
+
+
+def test_the_power_is_nearly_that_of_the_exact_test() -> None:
+    """McNemar's mid-way: power of the sign test over all numbers of discordant questions."""
+    n, apart, gap = 1000, 0.2, 0.04
+    total = 0.0
+    for m in range(120, 290):
+        k = np.arange(m + 1)
+        p = 2 * np.minimum(binom.cdf(k, m, 0.5), binom.sf(k - 1, m, 0.5))
+        total += binom.pmf(m, n, apart) * binom.pmf(k, m, 0.5 + gap / apart / 2)[p <= 0.05].sum()
+    assert power(n, apart, gap) == pytest.approx(total, abs=0.03)  # the exact test is a little weaker
+
+
+def test_for_small_differences_it_is_the_power_of_a_z_test() -> None:
+    wanted = NormalIndPower(ddof=0).power(0.001 / np.sqrt(0.3), 2_000_000, 0.05, ratio=0)
+    assert power(2_000_000, 0.3, 0.001) == pytest.approx(wanted, abs=1e-3)
+
+
+@given(st.integers(20, 20_000), st.floats(0.02, 0.9), st.floats(0.5, 0.95), st.floats(1, 4))
+def test_the_three_questions_answer_one_another(n: int, discordance: float, wanted: float, design: float) -> None:
+    least = detectable(n, discordance, wanted, design=design)
+    if least is None:
+        assert power(n, discordance, discordance, design=design) < wanted
+        return
+    assert power(n, discordance, least, design=design) == pytest.approx(wanted, abs=1e-6)
+    assert needed(discordance, least, wanted, design=design) == pytest.approx(n, abs=1.5, rel=1e-3)
+    assert power(n, discordance, 0) == pytest.approx(0.05)
+    assert power(n, discordance, least, design=design) == pytest.approx(power(n / design, discordance, least))
+
+
+@pytest.mark.parametrize(
+    "arguments", [(0, 0.2, 0.1), (10, 0, 0), (10, 0.2, 0.3), (10, 0.2, 0.1, 1.0), (10, 0.2, 0.1, 0.05, 0.0)]
+)
+def test_what_cannot_be_is_one_clear_error(arguments: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="is not"):
+        power(*arguments)
+
+
+app = typer.Typer()
+app.command()(command.power)
+
+
+def told(*args: str) -> str:
+    done = CliRunner().invoke(app, args, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_the_command_tells_what_it_is_asked() -> None:
+    text = told("--n", "2000", "--discordance", "0.2", "--difference", "2")
+    assert "2.80 points or more" in text
+    assert "3923 questions" in text
+    assert "power 51.6 %" in text
+    found = json.loads(told("--n", "2000", "--discordance", "0.2", "--comparisons", "16", "--json"))
+    assert found["alpha"] == 0.05 / 16
+    assert found["detectable"] == pytest.approx(detectable(2000, 0.2, alpha=0.05 / 16))
+    assert "no difference" in told("--n", "5", "--discordance", "0.1")
+
+
+@pytest.mark.parametrize(
+    "args", [["--discordance", "0.2"], ["--discordance", "20", "--n", "9"],
+             ["--discordance", "0.2", "--n", "9", "--comparisons", "0"]],
+)  # fmt: skip
+def test_the_command_says_what_is_wrong(args: list[str]) -> None:
+    with pytest.raises(AkbError, match=r"wanted|is not"):
+        CliRunner().invoke(app, args, catch_exceptions=False)
