@@ -25,7 +25,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -185,7 +185,7 @@ def main() -> None:
     parser.add_argument("--only", choices=("simple", "joint", "choices"), nargs="+", help="a part")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    parts = {
+    parts: dict[str, Callable[[], Iterator[Line]]] = {
         "simple": lambda: simple(given.samples, given.draws, given.seed),
         "joint": lambda: with_questions(max(50, given.samples // 5), given.draws, given.seed),
         "choices": lambda: choices(given.samples, given.seed),

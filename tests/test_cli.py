@@ -243,7 +243,7 @@ WRONG: list[tuple[str, str]] = [
     ("eval -c odd.yaml", "odd.yaml: protocol_args: names with values are wanted (found 'shots=1')"),
     ("eval -c unknown.yaml", "unknown.yaml: colour: there is no such field"),
     ("eval -m random -t phonetic -i nowhere", "this folder does not exist"),
-    ("show phonetic --item rhyme-999", "Did you mean rhyme-00"),
+    ("show phonetic --item rhyme-999", "Did you mean rhyme-0"),
     ("show phonetic -m random", "this kind of model cannot show what it reads"),
     ("ls task", "Did you mean tasks?"),
     ("runs nowhere", "there is no such folder"),

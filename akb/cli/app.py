@@ -11,7 +11,22 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from akb.cli import bank, doctor, eval, export, ls, merge, runs, score, show, validate
+from akb.cli import (
+    bank,
+    compare,
+    correlate,
+    doctor,
+    eval,
+    export,
+    leaderboard,
+    ls,
+    merge,
+    power,
+    runs,
+    score,
+    show,
+    validate,
+)
 from akb.errors import EXIT_ERROR, EXIT_INTERRUPTED, AkbError
 
 app = typer.Typer(
@@ -45,12 +60,16 @@ app.command("eval")(eval.eval_)
 app.command("merge")(merge.merge)
 app.command("score")(score.score)
 app.command("show")(show.show)
+app.command("compare")(compare.compare)
+app.command("correlate")(correlate.correlate)
+app.command("power")(power.power)
 app.command("ls")(ls.ls)
 app.command("validate")(validate.validate)
 app.command("doctor")(doctor.doctor)
 app.command("runs")(runs.runs)
 app.add_typer(export.app, name="export")
 app.add_typer(bank.app, name="bank")
+app.add_typer(leaderboard.app, name="leaderboard")
 
 
 def main() -> None:

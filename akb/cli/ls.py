@@ -45,12 +45,16 @@ def _tasks(registry: Registry) -> list[dict[str, object]]:
     for name, folder in registry.folders.items():
         version, counts = folder.file.version, _counts(folder)
         add(name, version, counts.total() if counts else "", folder.file.title)
+        known = set(folder.names())
         for category in folder.taxonomy.categories if folder.taxonomy is not None else ():
+            if category.name not in known:
+                continue
             prefix = category.name if name == registry.settings.bank else f"{name}/{category.name}"
             inside = sum(counts[category.name, sub.name] for sub in category.subcategories)
             add(prefix, version, inside, category.title)
             for sub in category.subcategories:
-                add(f"{prefix}/{sub.name}", version, counts[category.name, sub.name], sub.title)
+                if f"{category.name}/{sub.name}" in known:
+                    add(f"{prefix}/{sub.name}", version, counts[category.name, sub.name], sub.title)
     for name, plugin in registry.task_plugins.items():
         add(name, "", "", f"plugin {plugin.entry.value}")
     return found
@@ -60,6 +64,13 @@ def _counts(folder: Folder) -> Counter[tuple[str, str]]:
     """How many questions each subcategory has, without checking them (`akb validate` does)."""
     from akb.tasks.items import read_records
 
+    if folder.file.format == "templates":
+        from akb.bank.templates import TEMPLATES
+
+        drawn: Counter[tuple[str, str]] = Counter()
+        for template in TEMPLATES:
+            drawn[template.category, template.subcategory] += template.count
+        return drawn
     if folder.file.format == "official" or not folder.file.questions:
         return Counter()
     rows = (row for path in folder.data_files for _, row in read_records(path))

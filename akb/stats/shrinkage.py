@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize
-from scipy.special import betaln
-from scipy.stats import beta
+from scipy.special import betainc, betaln
+from scipy.stats import norm
 
 from akb.stats.intervals import checked, design_effect, resampled
 from akb.stats.scores import Floats
@@ -213,15 +213,23 @@ def _zoom(axis: Floats, height: Floats) -> Floats:
 
 
 def _quantiles(a: Floats, b: Floats, share: Floats, confidence: float) -> tuple[float, float]:
-    """Of a mixture of beta distributions, from its distribution function on a fine grid between where it must lie."""
+    """Of a mixture of beta distributions: Newton's steps on its distribution function, kept within bounds."""
+    mean = a / (a + b)
+    centre = float(share @ mean)
+    spread = math.sqrt(float(share @ (mean * (1 - mean) / (a + b + 1) + (mean - centre) ** 2)))
+    logs = np.log(share) - betaln(a, b)
     ends = []
     for wanted in ((1 - confidence) / 2, (1 + confidence) / 2):
-        each = np.asarray(beta.ppf(wanted, a, b))
-        low, high = float(each.min()), float(each.max())
-        for _ in range(40):
-            middle = (low + high) / 2
-            low, high = (middle, high) if float(share @ beta.cdf(middle, a, b)) < wanted else (low, middle)
-            if high - low < 1e-7:
+        low, high = 0.0, 1.0
+        x = min(max(centre + spread * float(norm.ppf(wanted)), 1e-6), 1 - 1e-6)
+        for _ in range(60):
+            off = float(share @ betainc(a, b, x)) - wanted
+            low, high = (x, high) if off < 0 else (low, x)
+            slope = float(np.exp(logs + (a - 1) * math.log(x) + (b - 1) * math.log1p(-x)).sum())
+            step = x - off / slope if slope > 0 else (low + high) / 2
+            step = step if low < step < high else (low + high) / 2
+            done, x = abs(step - x) < 1e-7 or high - low < 1e-7, step
+            if done:
                 break
-        ends.append((low + high) / 2)
+        ends.append(x)
     return ends[0], ends[1]

@@ -27,7 +27,8 @@ def bank_stems() -> list[str]:
         *sorted(bank.glob("questions/**/*.jsonl")),
         bank / "dropped.jsonl",
     ]
-    return [json.loads(line)["question"] for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    rows = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    return [row.get("item", row)["question"] for row in rows]
 
 
 def found_in(stream: Iterable[Document]) -> list[str]:
