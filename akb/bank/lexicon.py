@@ -30,26 +30,26 @@ class Word(Strict):
     phones: str
     uses: tuple[Use, ...]
 
-    @property
+    @cached_property
     def sounds(self) -> tuple[str, ...]:
         """Its symbols without stress digits."""
         return tuple(base_of(phone) for phone in self.phones.split())
 
-    @property
+    @cached_property
     def digits(self) -> str:
         """The stress digits of its vowels."""
         return "".join(phone[-1] for phone in self.phones.split() if is_vowel(phone))
 
-    @property
+    @cached_property
     def syllables(self) -> int:
         return len(self.digits)
 
-    @property
+    @cached_property
     def stressed(self) -> int:
         """The number, from 1, of the syllable with primary stress."""
         return self.digits.index("1") + 1
 
-    @property
+    @cached_property
     def ending(self) -> str:
         """Its letters from the first vowel letter on; of one syllable, what its spelling has of a rhyme."""
         start = next(
@@ -57,13 +57,13 @@ class Word(Strict):
         )
         return self.word[start:] or self.word
 
-    @property
+    @cached_property
     def rime(self) -> tuple[str, ...]:
         """Its sounds from the first vowel on."""
         sounds = self.sounds
         return sounds[next(at for at, sound in enumerate(sounds) if is_vowel(sound)) :]
 
-    @property
+    @cached_property
     def onset(self) -> tuple[str, ...]:
         """Its sounds before the first vowel."""
         return self.sounds[: len(self.sounds) - len(self.rime)]
