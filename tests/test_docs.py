@@ -45,8 +45,10 @@ def models_of(command: list[str]) -> set[str]:
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("docs") / "run"
-    for task, out in (("phonetic", folder), ("akb-fresh/phonetic", folder.parent / "fresh")):
-        done = akb("eval", "-m", "random", "-t", task, "--no-cache", "--out", str(out), cwd=folder.parent)
+    wanted = (("random", "phonetic", "run"), ("random", "akb-fresh/phonetic", "fresh"), ("first", "phonetic", "other"))
+    for model, task, name in wanted:
+        out = str(folder.parent / name)
+        done = akb("eval", "-m", model, "-t", task, "--no-cache", "--out", out, cwd=folder.parent)
         assert done.returncode == 0, done.stderr
     return folder
 
@@ -58,7 +60,13 @@ def test_the_readme_has_commands() -> None:
 @pytest.mark.parametrize("command", readme_commands())
 def test_every_command_of_the_readme_runs(command: str, run_folder: Path, tmp_path: Path) -> None:
     words = shlex.split(command)[1:]
-    folders = {"RUN": run_folder, "FRESH_RUN": run_folder.parent / "fresh", "DIR": tmp_path / "out"}
+    made = run_folder.parent
+    board = made / "board" if "leaderboard" in words else tmp_path / "out"
+    folders = {"RUN": run_folder, "OTHER_RUN": made / "other", "FRESH_RUN": made / "fresh", "DIR": board}
+    if words[:2] == ["leaderboard", "build"] and not board.exists():
+        akb("leaderboard", "add", str(run_folder), str(made / "other"), "--board", str(board), cwd=tmp_path)
+    if words[:2] == ["leaderboard", "add"]:
+        words.append("--replace")
     words = [str(folders.get(word, word)) for word in words]
     if words == ["runs"]:
         words.append(str(run_folder.parent))

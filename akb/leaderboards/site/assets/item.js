@@ -54,7 +54,7 @@
 
   function answers(board, item, column, chosen) {
     const rows = Object.entries(chosen).map(([slug, [index, status, score, reply]]) => ({ slug, index, status, score, reply, name: akb.model(board, slug)?.name || slug }));
-    return akb.table({ caption: `What each model chose, ${akb.columnName(column)}`, rows, sort: { key: "name", down: false }, class: "answers", columns: [
+    return akb.table({ caption: `What each model chose, ${akb.columnName(column)}; a letter in a reply is the one that the model was shown, in an order of its own`, rows, sort: { key: "name", down: false }, class: "answers", columns: [
       { key: "name", label: "Model", head: true, class: "name", value: (one) => one.name, cell: (one) => akb.link("model", { m: one.slug, col: column.key }, one.name) },
       { key: "index", label: "Chose", value: (one) => one.index, cell: (one) => (akb.known(one.index) ? `(${letter(one.index)})` : "none") },
       { key: "score", label: "Right", class: "nowrap", down: true, value: (one) => one.score, cell: (one) => (!akb.known(one.score) ? akb.none : one.score >= 1 ? "\u2713 right" : one.score > 0 ? `${akb.num(one.score)} of 1` : "\u2717 wrong") },
