@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import functools
 import http.server
-import os
 import re
 import threading
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ import pytest
 from site_browser import browser, browses, go, hostile, names, site, tab, watched  # noqa: F401
 from site_data import EVIL, PAGES, build
 
-AXE = Path(os.environ.get("AKB_AXE", "/tmp/axe/node_modules/axe-core/axe.min.js"))
+_FOUND = find_spec("axe_playwright_python")  # it brings axe-core's script
+AXE = Path(_FOUND.origin).parent / "axe.min.js" if _FOUND is not None and _FOUND.origin else Path("no axe")
 NAMES = ("index", "model", "item", "task", "correlation", "methods")
 VIEWS = ("index", "model#m=model-3&vs=model-5", "item#task=mmau&i=3", "task", "correlation", "methods")
 
@@ -196,7 +197,7 @@ def test_by_keyboard(tab: Any, site: Path) -> None:
 
 
 @browses
-@pytest.mark.skipif(not AXE.exists(), reason="there is no axe-core (npm install axe-core; AKB_AXE names axe.min.js)")
+@pytest.mark.skipif(not AXE.exists(), reason="needs axe-playwright-python")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(browser: Any, site: Path, scheme: str) -> None:
     with watched(browser, color_scheme=scheme, viewport={"width": 360, "height": 740}) as (tab, faults):
