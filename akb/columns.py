@@ -149,6 +149,7 @@ def from_csv(
     for asked in (family, size, *(items or {})):
         if asked is not None and asked not in header:
             raise unknown("column", asked, header, see=f"{path} has: {', '.join(header)}")
+    asked_size = size
     family = family or ("family" if "family" in header else None)
     size = size or ("params_b" if "params_b" in header else None)
     models = tuple(row[name] for _, row in rows)
@@ -168,11 +169,15 @@ def from_csv(
         if count is not None and (count < 1 or np.nanmin(values) < 0 or np.nanmax(values) > 100):
             raise AkbError(f"{key}: per cent from 0 to 100, of one question or more, are wanted", where=str(path))
         columns[key] = Column(key, values, count)
+    for asked in (asked_size, *(items or {})):
+        if asked is not None and asked not in columns:
+            raise AkbError(f"{asked}: a column of numbers is wanted, found names or nothing", where=str(path))
+    notes = (f"{size} holds no numbers, so size is not held constant",) if size and size not in columns else ()
     sizes = columns[size].values if size in columns else np.full(len(models), np.nan)
     if (sizes <= 0).any():
         raise AkbError(f"{size}: sizes above 0 are wanted", where=str(path))
     families = tuple(row[family] if family else "" for _, row in rows)
-    return Columns(models, families, sizes, columns, title=path.stem, source=str(path))
+    return Columns(models, families, sizes, columns, title=path.stem, source=path.name, notes=notes)
 
 
 def _rows(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:

@@ -42,7 +42,7 @@ class Pair:
         x, y: names of the columns; titles: theirs.
         n, models, families: models, their names, and how many families they are of (0 where none is known).
         p_t: p of Pearson's r by Student's t.
-        p_holm: the permutation p adjusted over the claims; None for a pair that is no claim.
+        p_holm: the permutation p adjusted over all claims, shown or not; None for a pair that is no claim.
         family: over how many claims.
         bca: interval of Pearson's r by bootstrap.
         without_model, without_family: r without each model or family in turn; None where it cannot be.
@@ -154,15 +154,48 @@ def report(
     for name in controls:
         table.column(name)
     found = [_pair(table, x, y, controls, draws, seed) for x, y in pairs]
-    claims = [place for place, p in enumerate(found) if not table.claims or (p.x, p.y) in table.claims]
-    adjusted = dict(zip(claims, holm([found[place].pearson.p for place in claims]), strict=True))
-    told = [Pair(**{**vars(p), "p_holm": adjusted.get(i), "family": len(claims)}) for i, p in enumerate(found)]
+    claims = {frozenset(pair): pair for pair in table.claims or pairs}
+    seen = {frozenset((p.x, p.y)): p.pearson.p for p in found}
+    tested = [seen[key] if key in seen else _p(table, *pair, seed) for key, pair in claims.items()]
+    adjusted = dict(zip(claims, holm(tested), strict=True))
+    told = [
+        Pair(**{**vars(p), "p_holm": adjusted.get(frozenset((p.x, p.y))), "family": len(claims)}) for p in found
+    ]  # fmt: skip
     predictors: dict[str, list[str]] = {}
-    for place in claims:
-        predictors.setdefault(found[place].y, []).append(found[place].x)
+    for key in seen:
+        if key in claims:
+            x, y = claims[key]
+            predictors.setdefault(y, []).append(x)
     rivals = [r for y, xs in predictors.items() for r in _rivals(table, y, xs)]
     choices = [choice for y, xs in predictors.items() if (choice := _choice(table, y, [*xs, *controls], among))]
-    return Report(table.title, table.source, tuple(told), tuple(rivals), tuple(choices), table.notes)
+    notes = (*table.notes, *_left_out(table, found, controls))
+    return Report(table.title, table.source, tuple(told), tuple(rivals), tuple(choices), notes)
+
+
+def _p(table: Columns, x: str, y: str, seed: int) -> float:
+    """The permutation p of a claim that is not shown; 1 where it cannot be tested, which never helps the others."""
+    _, (one, other) = _common(table, (x, y))
+    if len(one) < LEAST or np.ptp(one) == 0 or np.ptp(other) == 0:
+        return 1.0
+    return c.permutation(one, other, seed=seed).p
+
+
+def _left_out(table: Columns, pairs: Sequence[Pair], controls: Sequence[str]) -> list[str]:
+    """What was given but could not be used, in words."""
+    told = []
+    for name in dict.fromkeys(name for pair in pairs for name in (pair.x, pair.y)):
+        others = [pair.y if name == pair.x else pair.x for pair in pairs if name in (pair.x, pair.y)]
+        if not table.column(name).items and any(table.column(other).items for other in others):
+            told.append(f"how many questions {name} has is not known: noise and true r of its pairs are not told")
+    for name in dict.fromkeys(controls):
+        own = [f"{p.x} ~ {p.y}" for p in pairs if name in (p.x, p.y)]
+        if own:
+            told.append(f"{name} is not held constant where it is itself correlated: {', '.join(own)}")
+        bare = [f"{p.x} ~ {p.y}" for p in pairs if name not in (p.x, p.y) and name not in p.partial]
+        if bare:
+            told.append(f"{name} cannot be held constant, too few models have it or it tells them not apart: "
+                        f"{', '.join(bare)}")  # fmt: skip
+    return told
 
 
 def _common(table: Columns, names: Sequence[str]) -> tuple[np.ndarray, list[Floats]]:
@@ -258,15 +291,20 @@ def decimals(value: float | None, places: int = 2) -> str:
     """A correlation or p as papers print it: .75, -.12, < .001; "-" for none. Only what rounds to 1 has a leading 1."""
     if value is None or math.isnan(value):
         return "-"
-    text = f"{value:.{places}f}"
+    text = f"{value:z.{places}f}"
     return text.replace("0.", ".", 1) if abs(float(text)) < 1 else text
 
 
-def p_text(p: float | None) -> str:
+def between(low: float, high: float, places: int = 2) -> str:
+    """An interval, or "-" where there is none."""
+    return "-" if math.isnan(low) else f"{decimals(low, places)} to {decimals(high, places)}"
+
+
+def p_text(p: float | None, places: int = 3) -> str:
     """A p with its relation: "= .039", "< .001"."""
     if p is None or math.isnan(p):
         return "= -"
-    return "< .001" if p < 0.001 else f"= {decimals(p, 3)}"
+    return "< .001" if p < 0.001 else f"= {decimals(p, places)}"
 
 
 def sentence(pair: Pair) -> str:
@@ -276,11 +314,11 @@ def sentence(pair: Pair) -> str:
     adjusted = (
         ""
         if pair.p_holm is None or pair.family < 2
-        else f", {decimals(pair.p_holm, 3)} after Holm over {pair.family} claims"
+        else f", p {p_text(pair.p_holm)} after Holm over {pair.family} claims"
     )
     parts = [
         f"Across {pair.n} models{of}, {pair.titles[0]} and {pair.titles[1]} correlate at r = {decimals(r.value)} (95 % "
-        f"interval {decimals(r.low)} to {decimals(r.high)}; {kind} p {p_text(r.p)}{adjusted}; Spearman "
+        f"interval {between(r.low, r.high)}; {kind} p {p_text(r.p)}{adjusted}; Spearman "
         f"{decimals(pair.spearman.value)})."
     ]
     final = r.p if pair.p_holm is None else pair.p_holm
@@ -302,14 +340,15 @@ def sentence(pair: Pair) -> str:
 
 
 def verdict(pairs: Sequence[Pair]) -> str:
-    """What holds of the claims together, after Holm."""
+    """What holds of the claims that are shown together, after Holm over all."""
     claims = [pair for pair in pairs if pair.p_holm is not None]
     if len(claims) < 2:
         return ""
     held = [f"{pair.x} ~ {pair.y}" for pair in claims if (pair.p_holm or 0) < 0.05]
     least = min(pair.p_holm or 0 for pair in claims)
     told = ", ".join(held) if held and len(held) < len(claims) else "all" if held else "none"
-    return f"Of {len(claims)} claims, below .05 after Holm: {told} (smallest p {p_text(least)})."
+    of = f"{len(claims)} claims" if len(claims) >= claims[0].family else f"{len(claims)} of {claims[0].family} claims"
+    return f"Of {of}, below .05 after Holm: {told} (smallest p {p_text(least)})."
 
 
 def _plain(value: Any) -> Any:

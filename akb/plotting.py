@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from akb.columns import Column, Columns
-from akb.correlating import LEAST, Pair, decimals, p_text
+from akb.correlating import LEAST, Pair, between, decimals, p_text
 from akb.errors import AkbError, missing_extra
 from akb.stats.correlation import fisher, pearson
 from akb.stats.proportion import wilson
@@ -38,6 +38,16 @@ def figure(width: float, height: float) -> Any:
     return made
 
 
+def check_ending(path: Path) -> None:
+    """That a picture can be written under this name.
+
+    Raises:
+        AkbError: its ending is not .png, .svg or .pdf.
+    """
+    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise AkbError("a picture's name ends in .png, .svg or .pdf", where=str(path))
+
+
 def save(made: Any, path: Path) -> None:
     """Write a figure; the file's ending says how: .png, .svg, .pdf.
 
@@ -46,8 +56,7 @@ def save(made: Any, path: Path) -> None:
     """
     from matplotlib import rc_context
 
-    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise AkbError("a picture's name ends in .png, .svg or .pdf", where=str(path))
+    check_ending(path)
     dated = {"Date": None} if path.suffix.lower() == ".svg" else {"CreationDate": None}
     try:
         with rc_context({"svg.hashsalt": "akb", "svg.fonttype": "none"}):  # the same data, the same file
@@ -131,7 +140,7 @@ def _panel(
     axes.tick_params(labelsize=8)
     r, adjusted = pair.pearson, "" if pair.p_holm is None or pair.family < 2 else f", Holm {p_text(pair.p_holm)}"
     axes.set_title(
-        f"r = {decimals(r.value)}, 95 % {decimals(r.low)} to {decimals(r.high)}, n = {pair.n}\n"
+        f"r = {decimals(r.value)}, 95 % {between(r.low, r.high)}, n = {pair.n}\n"
         f"permutation p {p_text(r.p)}{adjusted}", fontsize=9, loc="left",
     )  # fmt: skip
     return points, ends, labels
@@ -234,7 +243,7 @@ def _cell(axes: Any, row: int, place: int, one: Column, other: Column) -> float:
         axes.text(place, row, f"n = {n}", ha="center", va="center", fontsize=7, color="0.5")
         return r
     axes.text(place, row - 0.12, decimals(r), ha="center", va="center", fontsize=10, color=colour)
-    below = f"{decimals(low)} to {decimals(high)}\nn = {n}"
+    below = f"{between(low, high)}\nn = {n}"
     axes.text(place, row + 0.18, below, ha="center", va="center", fontsize=6.5,
               color=colour)  # fmt: skip
     return r

@@ -103,8 +103,12 @@ def plot(found: Figures, items: Sequence[Item], path: Path) -> None:
     """A picture of a bank: items by subcategory and kind, lengths of keys and of distractors, places of keys.
 
     Raises:
-        AkbError: matplotlib is missing, or the file cannot be written.
+        AkbError: the name has another ending than .png, .svg or .pdf, matplotlib is missing, or the file cannot be
+            written.
     """
+    from akb.plotting import check_ending
+
+    check_ending(path)
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -118,8 +122,8 @@ def plot(found: Figures, items: Sequence[Item], path: Path) -> None:
     _places(figure.add_subplot(grid[1, 1]), [line for line in found.lines if line.level == "category" and line.items])
     try:
         figure.savefig(path, dpi=120)
-    except (OSError, ValueError) as error:
-        raise AkbError(f"the picture cannot be written: {error}", where=str(path)) from None
+    except OSError as error:
+        raise AkbError(f"the picture cannot be written: {error.strerror or error}", where=str(path)) from None
 
 
 _COLOURS = {"computed": "#1b6ca8", "table": "#e0a030", "authored": "#7a9e7e"}

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t
 
 from akb.errors import AkbError
 from akb.run import Run
-
-DRAWS = 2000
-Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -24,7 +21,7 @@ class Gap:
         public, fresh: means over the templates of the share of their items that were answered rightly; a template
             counts alike in both.
         gap: public minus fresh.
-        interval: 95 %, percentiles of a bootstrap over templates and over their items within.
+        interval: 95 %, Student's t over the templates' differences.
     """
 
     templates: int
@@ -37,33 +34,52 @@ class Gap:
 
 
 def compare(public: Run, fresh: Run) -> Gap:
-    """The gap between two runs of one model.
+    """The gap between a run on public and one on fresh items.
 
     Raises:
-        AkbError: the runs differ in model or protocol, or have no template in common.
+        AkbError: they are no such pair of one model under one protocol, one of them is not of all its items, or they
+            have fewer than three templates in common.
     """
-    if public.manifest.model != fresh.manifest.model or public.manifest.protocol != fresh.manifest.protocol:
-        raise AkbError(
-            f"two runs of one model under one protocol are wanted, found {public.manifest.model} "
-            f"({public.manifest.protocol}) and {fresh.manifest.model} ({fresh.manifest.protocol})",
-            where="akb bank gap",
-        )
+    _look_over(public, fresh)
     one, other = _scores(public), _scores(fresh)
     shared = sorted(one.keys() & other.keys())
-    if not shared:
-        raise AkbError("the runs have no template in common", where="akb bank gap",
+    if len(shared) < 3:
+        raise AkbError(f"the runs have {len(shared)} templates in common; three are the least", where="akb bank gap",
                        fix="Wanted: a run on akb-open and one on akb-fresh.")  # fmt: skip
-    pairs = [(np.array(one[name]), np.array(other[name])) for name in shared]
-    means = [(a.mean(), b.mean()) for a, b in pairs]
+    means = np.array([(np.mean(one[name]), np.mean(other[name])) for name in shared])
+    differences = means[:, 0] - means[:, 1]
     return Gap(
         templates=len(shared),
-        public_items=sum(len(a) for a, _ in pairs),
-        fresh_items=sum(len(b) for _, b in pairs),
-        public=float(np.mean([a for a, _ in means])),
-        fresh=float(np.mean([b for _, b in means])),
-        gap=float(np.mean([a - b for a, b in means])),
-        interval=_interval(pairs),
+        public_items=sum(len(one[name]) for name in shared),
+        fresh_items=sum(len(other[name]) for name in shared),
+        public=float(means[:, 0].mean()),
+        fresh=float(means[:, 1].mean()),
+        gap=float(differences.mean()),
+        interval=interval(differences),
     )
+
+
+def interval(differences: NDArray[np.float64]) -> tuple[float, float]:
+    """Student's 95 % interval of the mean of (templates,) differences."""
+    half = t.ppf(0.975, len(differences) - 1) * differences.std(ddof=1) / np.sqrt(len(differences))
+    return float(differences.mean() - half), float(differences.mean() + half)
+
+
+def _look_over(public: Run, fresh: Run) -> None:
+    for run, wanted, name in ((public, "item", "akb-open"), (fresh, "templates", "akb-fresh")):
+        if run.manifest.identity.get("task", {}).get("format") != wanted:
+            raise AkbError(f"this is a run on {run.manifest.task}", where=str(run.path),
+                           fix=f"Wanted: a run on akb-open, then one on akb-fresh; here {name}.")  # fmt: skip
+        config = run.manifest.config
+        if run.manifest.status != "finished" or config.get("limit") or config.get("shard"):
+            raise AkbError("a finished run on all of its items is wanted", where=str(run.path))
+    one, other = public.manifest, fresh.manifest
+    if (one.model, one.protocol) != (other.model, other.protocol):
+        raise AkbError(
+            f"two runs of one model under one protocol are wanted, found {one.model} ({one.protocol}) and "
+            f"{other.model} ({other.protocol})",
+            where="akb bank gap",
+        )
 
 
 def _scores(run: Run) -> dict[str, list[float]]:
@@ -72,17 +88,3 @@ def _scores(run: Run) -> dict[str, list[float]]:
         if trial.question.template_id:
             found[trial.question.template_id].append(outcome.score)
     return found
-
-
-def _interval(pairs: Sequence[tuple[Scores, Scores]]) -> tuple[float, float]:
-    random = np.random.default_rng(0)
-
-    def mean(scores: Scores) -> float:
-        return float(random.choice(scores, len(scores)).mean())
-
-    draws = [
-        np.mean([mean(pairs[n][0]) - mean(pairs[n][1]) for n in random.integers(len(pairs), size=len(pairs))])
-        for _ in range(DRAWS)
-    ]
-    low, high = np.percentile(draws, [2.5, 97.5])
-    return float(low), float(high)

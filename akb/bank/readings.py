@@ -69,9 +69,10 @@ def read(paths: Sequence[Path]) -> list[Reading]:
     return list({(one.round, one.by, one.item, one.version): one for one in found}.values())
 
 
-def write(path: Path, readings: Iterable[Reading]) -> None:
-    """Write a log anew."""
-    write_whole(path, (reading.model_dump_json() + "\n" for reading in readings))
+def add(path: Path, readings: Iterable[Reading]) -> None:
+    """Add to a log; what a reader has read before, in the same round and version, is replaced."""
+    kept = {(r.round, r.by, r.item, r.version): r for r in [*(read([path]) if path.exists() else []), *readings]}
+    write_whole(path, (reading.model_dump_json() + "\n" for reading in kept.values()))
 
 
 @dataclass(frozen=True)

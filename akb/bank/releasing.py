@@ -92,9 +92,13 @@ def _look_over(contents: Contents, version: str) -> None:
         raise AkbError("gates that do not hold: " + "; ".join(failed), where=str(path), fix="See: akb bank check")
     data = contents.folder.sha256(contents.folder.data_files)
     for run in contents.runs:
-        if run.manifest.identity["task"].get("data_sha256") != data:
+        asked, config = run.manifest.identity["task"].get("data_sha256"), run.manifest.config
+        if asked != data:
             raise AkbError("this run was not asked the questions as they are now", where=str(run.path),
                            fix="Run it again.")  # fmt: skip
+        whole = run.manifest.status == "finished" and run.summary.rows[0].n == len(contents.items)
+        if not whole or config.get("control") != "none":
+            raise AkbError("a finished run on the whole bank is wanted", where=str(run.path))
 
 
 def read(path: Path) -> Release | None:
@@ -137,6 +141,7 @@ def card(contents: Contents, version: str, day: date, cite: str) -> str:
         agreement=list(readings.agreements(logs)) if logs else [],
         runs=[_shown(run) for run in contents.runs],
         percent=lambda share: f"{100 * share:.1f}",
+        fine=lambda share: f"{100 * share:.2f}",
         cite=cite,
     )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
 FAMILIES, GROUPS = ("neighbours", "all"), ("category", "subcategory")
 SAME = ("task", "task_args", "protocol", "prompt", "listen", "control", "seed")  # of a run's identity
 NOTE = (
-    "p: paired permutation of templates; Holm p: adjusted for all pairs of the table; alone right: questions that\n"
-    "only the first, only the second has right; shows: the smallest difference in points found with power 80 %"
+    "p: paired permutation of templates; Holm p: adjusted for {adjusted};\n"
+    "alone right: questions that only the first, only the second has right; shows: the smallest difference in points\n"
+    "found with power 80 % by one test alone, before Holm: among several pairs it takes more"
 )
-FEW_ITEMS, FEW_CLUSTERS, UNREAD = 200, 30, 0.02
+FEWEST, FEW_ITEMS, FEW_CLUSTERS, UNREAD = 2, 200, 30, 0.02
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,8 @@ def compare(
     family: Annotated[
         str | None,
         typer.Option(
-            help="The pairs that are compared: neighbours in rank, or all against the reference "
-            "[default: neighbours; all with --reference; without one the first in rank]."
+            help="The pairs that are compared: neighbours in rank, or all against the reference (all: give "
+            "--reference) [default: neighbours; all with --reference]."
         ),
     ] = None,
     by: Annotated[str | None, typer.Option(help="Compare in each category or subcategory as well.")] = None,
@@ -91,7 +93,8 @@ def compare(
     """Compare models on the same questions: akb compare runs/one/... runs/two/...
 
     p is that of the paired permutation of clusters (questions of one template change together), adjusted by Holm
-    within the family of pairs shown; McNemar's p beside it takes all questions as independent.
+    within the family of pairs shown; McNemar's p beside it takes all questions as independent. A reference is to be
+    chosen before the results are seen.
     """
     from akb import report
 
@@ -99,13 +102,20 @@ def compare(
     for option, value, known in (("family", family, FAMILIES), ("grouping", by or GROUPS[0], GROUPS)):
         if value not in known:
             raise unknown(option, value, known, see="Known: " + ", ".join(known))
+    if family == "all" and reference is None:
+        raise AkbError(
+            "--family all is against a reference, and none is named; the first in rank will not do: it is first in "
+            "part by luck in these very questions, so that p and intervals against it would be too good",
+            where="akb compare", fix="Name a model chosen beforehand: --reference MODEL",
+        )  # fmt: skip
     loaded = _load(runs)
     if reference is not None and reference not in loaded:
         raise unknown("run here", reference, loaded, see="Here are: " + ", ".join(loaded))
-    found, records = _compared(loaded, reference, family, by, draws, seed)
+    found, records = _compared(loaded, reference if family == "all" else None, by, draws, seed)
     differing = _differing(found["scores"])
     if json:
-        told = {**found, "scores": None, "items": [_item(i, records) for i in differing[:items]]}
+        again = [asdict(item) for item in found["again"][:items]]
+        told = {**found, "again": again, "items": [_item(i, records) for i in differing[:items]]}
         told = {name: _plain(value) for name, value in told.items() if name != "scores"}
         report.print_json({**told, "differing": len(differing)})
         return
@@ -155,25 +165,41 @@ Judged = dict[str, dict[str, tuple["Trial", "Outcome"]]]
 
 
 def _compared(
-    runs: Mapping[str, Run], reference: str | None, family: str, by: str | None, draws: int, seed: int
+    runs: Mapping[str, Run], reference: str | None, by: str | None, draws: int, seed: int
 ) -> tuple[dict[str, Any], Judged]:
-    """All that is shown, and what each model answered."""
+    """All that is shown, and what each model answered.
+
+    Raises:
+        AkbError: fewer than two questions that all models were asked.
+    """
+    from akb.stats import difficulty
     from akb.stats.paired import cochran
     from akb.stats.scores import Scores
 
     scores = Scores.of(runs)
+    if len(scores.items) < FEWEST:
+        raise AkbError(
+            f"questions that all models were asked: {len(scores.items)}; from fewer than {FEWEST} nothing can be said",
+            where="akb compare", fix="Ask all models more of the same questions.",
+        )  # fmt: skip
     kept = set(scores.items)
     records = {name: {t.id: (t, o) for t, o in run.judged() if t.id in kept} for name, run in runs.items()}
     models = _models(scores, records, draws, seed)
     order = [model.name for model in models]
-    pairs = _pairs_of(order, reference or order[0], family)
+    pairs = _pairs_of(order, reference)
     whole = _family(scores, pairs, [("", scores)], seed)
-    parts = _family(scores, pairs, _parts(scores, by), seed) if by else []
+    divided = _parts(scores, by) if by else []
+    parts = _family(scores, pairs, [(name, own) for name, own in divided if len(own.items) >= FEWEST], seed)
+    again = difficulty.to_look_at(difficulty.items(scores.values, scores.items))
+    told = _warnings(runs, scores, models, records)
+    if short := [name for name, own in divided if len(own.items) < FEWEST]:
+        told.append(f"parts of fewer than {FEWEST} questions are left out: {', '.join(short)}")
     q = asdict(cochran(scores.values)) if _binary(scores.values) else None
     return {
         "scores": scores, "n": len(scores.items), "clusters": int(scores.clusters.max()) + 1, "models": models,
-        "family": "neighbours in rank" if family == "neighbours" else f"all against {reference or order[0]}",
-        "pairs": whole, "parts": parts, "cochran": q, "warnings": _warnings(runs, scores, models, records),
+        "family": "neighbours in rank" if reference is None else f"all against {reference}",
+        "pairs": whole, "parts": parts, "cochran": q, "again": again,
+        "to_look_at": dict(Counter(item.look for item in again)), "warnings": told,
     }, records  # fmt: skip
 
 
@@ -198,9 +224,9 @@ def _not_ok(outcomes: Sequence[Outcome]) -> float:
     return sum(status != Status.OK for status in statuses) / len(statuses)
 
 
-def _pairs_of(order: Sequence[str], reference: str, family: str) -> list[tuple[str, str]]:
-    """Better first; against a reference the reference second."""
-    if family == "neighbours":
+def _pairs_of(order: Sequence[str], reference: str | None) -> list[tuple[str, str]]:
+    """Neighbours in rank, better first; against a reference the reference second."""
+    if reference is None:
         return list(pairwise(order))
     return [(name, reference) for name in order if name != reference]
 
@@ -226,16 +252,15 @@ def _family(
 
 
 def _pair(part: str, scores: Scores, names: tuple[str, str], places: tuple[int, int], seed: int) -> Pair:
+    from akb.leaderboards.board import detectable
     from akb.stats import paired
     from akb.stats.intervals import design_effect
-    from akb.stats.power import detectable
 
     a, b = (scores.values[place] for place in places)
     own, p = paired.difference(a, b, scores.clusters), paired.permutation(a, b, scores.clusters, seed=seed)
     test = paired.mcnemar(a, b) if _binary(scores.values[list(places)]) else None
     design = design_effect(a - b, scores.clusters)
-    apart = float(((a - b) ** 2).mean())
-    least = detectable(len(a), apart, design=max(design, 1.0)) if apart and design == design else None
+    least = detectable([a - b], scores.clusters)
     return Pair(
         part=part, first=names[0], second=names[1], n=len(a), difference=own.value, low=own.low, high=own.high,
         first_only=None if test is None else test.first, second_only=None if test is None else test.second,
@@ -262,6 +287,8 @@ def _warnings(runs: Mapping[str, Run], scores: Scores, models: Sequence[Model], 
     for one, other in pairwise(models):
         if one.accuracy == other.accuracy:
             told.append(f"{one.name} and {other.name} have exactly the same accuracy")
+    told += [f"{one} and {other} gave the same answers to all {n} questions: is one run a copy of the other?"
+             for one, other in combinations(records, 2) if _alike(records[one], records[other])]  # fmt: skip
     low, high = min(models, key=lambda m: m.not_ok), max(models, key=lambda m: m.not_ok)
     if high.not_ok - low.not_ok > UNREAD:
         told.append(
@@ -269,6 +296,15 @@ def _warnings(runs: Mapping[str, Run], scores: Scores, models: Sequence[Model], 
             f"{low.name}'s; part of their difference may be format, not knowledge"
         )
     return told
+
+
+def _alike(one: Mapping[str, tuple[Trial, Outcome]], other: Mapping[str, tuple[Trial, Outcome]]) -> bool:
+    """Whether two models answered every question alike: the same status and the same option in every order."""
+    pairs = [(outcome, other[name][1]) for name, (_, outcome) in one.items()]
+    return all(
+        a.answers and [(x.status, x.chosen) for x in a.answers] == [(x.status, x.chosen) for x in b.answers]
+        for a, b in pairs
+    )
 
 
 # -- the questions on which they differ --------------------------------------------------------------------------
@@ -355,7 +391,13 @@ def _show(found: dict[str, Any]) -> None:
     if found["cochran"] and found["cochran"]["df"]:
         q = found["cochran"]
         report.show(f"\nall alike? Cochran's Q {q['q']:.2f}, df {q['df']}, p {_chance(q['p'])}")
-    report.show(NOTE)
+    if found["to_look_at"]:
+        told = "; ".join(f"{look}: {n}" for look, n in found["to_look_at"].items())
+        report.show(f"\nquestions to look at (which ones: --json): {told}")
+    adjusted = f"the {len(found['pairs'])} pairs shown ({found['family']})"
+    if found["parts"]:
+        adjusted += f", by part for all {len(found['parts'])} (pairs times parts)"
+    report.show(NOTE.format(adjusted=adjusted))
     if found["warnings"]:
         report.show("\n".join(f"warning: {one}" for one in found["warnings"]))
 

@@ -39,7 +39,7 @@ def correlate(
     plot: Annotated[Path | None, typer.Option(help="Draw the pairs into this file (.png, .svg, .pdf).")] = None,
     heat: Annotated[Path | None, typer.Option(help="Draw all columns against one another into this file.")] = None,
     draws: Annotated[int, typer.Option(min=100, help="Of each bootstrap.")] = 10_000,
-    seed: Annotated[int, typer.Option(help="Of bootstraps and permutations.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of bootstraps and permutations.")] = 0,
     include: options.Include = None,
     json: options.Json = False,
 ) -> None:
@@ -103,7 +103,10 @@ def _wanted(found: Columns, x: list[str], y: list[str]) -> list[tuple[str, str]]
     pairs = [(one, other) for other in y for one in x if one != other]
     if not pairs:
         raise AkbError(f"{x[0]} with itself says nothing", fix=f"There are: {', '.join(found.columns)}")
-    return list(dict.fromkeys(pairs))
+    once: dict[frozenset[str], tuple[str, str]] = {}
+    for pair in pairs:
+        once.setdefault(frozenset(pair), pair)
+    return list(once.values())
 
 
 def _show(told: Report) -> None:
@@ -139,21 +142,15 @@ def _show(told: Report) -> None:
     report.show("\n".join(line for line in lines if line))
 
 
-def _between(low: float, high: float, places: int = 2) -> str:
-    from akb.correlating import decimals
-
-    return f"{decimals(low, places)} to {decimals(high, places)}" if low == low else "-"
-
-
 def _show_pairs(told: Report) -> None:
     from akb import report
-    from akb.correlating import decimals
+    from akb.correlating import between, decimals
 
     rows = [
         (f"{p.x} ~ {p.y}", p.n, decimals(p.printed), decimals(p.pearson.value, 4),
-         _between(p.pearson.low, p.pearson.high), _between(p.bca.low, p.bca.high), _p(p.pearson.p), _p(p.p_holm),
+         between(p.pearson.low, p.pearson.high), between(p.bca.low, p.bca.high), _p(p.pearson.p), _p(p.p_holm),
          decimals(p.spearman.value),
-         _between(p.spearman.low, p.spearman.high), decimals(p.kendall.value))
+         between(p.spearman.low, p.spearman.high), decimals(p.kendall.value))
         for p in told.pairs
     ]  # fmt: skip
     head = ("", "n", "printed", "r", "95 % Fisher", "95 % BCa", "p", "p Holm", "Spearman", "95 %", "Kendall")
@@ -162,15 +159,15 @@ def _show_pairs(told: Report) -> None:
 
 
 def _p(value: float | None) -> str:
-    from akb.correlating import decimals
+    from akb.correlating import p_text
 
-    return "-" if value is None or value != value else "<.001" if value < 0.001 else decimals(value, 4)
+    return p_text(value, 4).removeprefix("= ")
 
 
 def _show_more(told: Report) -> None:
     """What r hangs on."""
     from akb import report
-    from akb.correlating import decimals
+    from akb.correlating import between, decimals
 
     controls = list(dict.fromkeys(name for pair in told.pairs for name in pair.partial))
 
@@ -179,11 +176,11 @@ def _show_more(told: Report) -> None:
         given = [f"{decimals(q.r)} ({_p(q.p)})" if (q := p.partial.get(name)) else "-" for name in controls]
         spread = (p.joint.items_low, p.joint.items_high) if p.joint else p.noise
         return [
-            f"{p.x} ~ {p.y}", _between(model.low, model.high) if model else "-",
-            f"{_between(of.low, of.high)} (least: {of.low_without})" if of else "-",
-            decimals(p.within.r) if p.within else "-", *given, _between(*spread) if spread else "-",
+            f"{p.x} ~ {p.y}", between(model.low, model.high) if model else "-",
+            f"{between(of.low, of.high)} (least: {of.low_without})" if of else "-",
+            decimals(p.within.r) if p.within else "-", *given, between(*spread) if spread else "-",
             decimals(p.disattenuated) + "*" * p.shares, decimals(p.smallest), decimals(p.needed),
-            *([_between(p.joint.low, p.joint.high)] if p.joint else []),
+            *([between(p.joint.low, p.joint.high)] if p.joint else []),
         ]  # fmt: skip
 
     head = ["", "less a model", "less a family", "within families", *(f"given {name} (p)" for name in controls),

@@ -59,7 +59,7 @@ def build(
         str, typer.Option(help="For the correlation page: a CSV with scores of models, or akb-paper.")
     ] = "",
     draws: Annotated[int, typer.Option(min=100, help="Draws of each bootstrap.")] = 10_000,
-    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
     include: options.Include = None,
     json: options.Json = False,
 ) -> None:

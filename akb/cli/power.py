@@ -12,15 +12,26 @@ from akb.errors import AkbError
 
 def power(
     discordance: Annotated[
-        float, typer.Option(help="Share of questions on which one of the two models alone is right, e.g. 0.2.")
+        float,
+        typer.Option(
+            help="Share of questions on which one of the two models alone is right: above 0, up to 1, e.g. 0.2."
+        ),
     ],
-    n: Annotated[int | None, typer.Option("--n", "-n", help="Questions.")] = None,
-    difference: Annotated[float | None, typer.Option(help="Difference of the two accuracies, in points.")] = None,
-    wanted: Annotated[float, typer.Option("--power", help="Chance that a true difference is found.")] = 0.8,
-    alpha: Annotated[float, typer.Option(help="Level of the test.")] = 0.05,
-    comparisons: Annotated[int, typer.Option(help="Comparisons in the family: the level is shared among so many.")] = 1,
+    n: Annotated[int | None, typer.Option("--n", "-n", help="Questions, 1 or more.")] = None,
+    difference: Annotated[
+        float | None,
+        typer.Option(help="Difference of the two accuracies, in points: above 0, up to 100 times the discordance."),
+    ] = None,
+    wanted: Annotated[
+        float, typer.Option("--power", help="Chance that a true difference is found: above alpha, below 1.")
+    ] = 0.8,
+    alpha: Annotated[float, typer.Option(help="Level of the test: above 0, below 1.")] = 0.05,
+    comparisons: Annotated[
+        int, typer.Option(help="Comparisons in the family, 1 or more: the level is shared among so many.")
+    ] = 1,
     design: Annotated[
-        float, typer.Option(help="Design effect of templates (akb compare tells it); 1: all independent.")
+        float,
+        typer.Option(help="Design effect of templates (akb compare --json tells it), above 0; 1: all independent."),
     ] = 1.0,
     json: options.Json = False,
 ) -> None:
@@ -36,6 +47,16 @@ def power(
                        fix="Give --n, --difference, or both.")  # fmt: skip
     if comparisons < 1:
         raise AkbError(f"--comparisons: {comparisons} is not 1 or more", where="akb power")
+    for option, share in (("discordance", discordance), ("power", wanted), ("alpha", alpha)):
+        if 1 < share <= 100:
+            raise AkbError(f"--{option}: {share:g} is not from 0 to 1: a share is wanted", where="akb power",
+                           fix=f"Did you mean {share / 100:g}?")  # fmt: skip
+    if difference is not None and discordance > 0 and not 0 < difference / 100 <= discordance:
+        most = f"{100 * discordance:g}, the discordance in points"
+        raise AkbError(
+            f"--difference: {difference:g} points is not from above 0 to {most}",
+            where="akb power", fix="Two models cannot differ by more than the questions that one alone has right.",
+        )  # fmt: skip
     level = alpha / comparisons
     try:
         found = _plan(discordance, n, None if difference is None else difference / 100, wanted, level, design)

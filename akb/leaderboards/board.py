@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from akb.errors import AkbError
 from akb.leaderboards import admission
@@ -78,19 +79,10 @@ class Sheet:
 
     @cached_property
     def hardest(self) -> Floats:
-        """(models, groups): how surely a subcategory is among a model's hardest; groups in the order of their names.
-
-        As `shrinkage.hardest`, with the same draws for all models.
-        """
-        names, group = np.unique(self.groups, return_inverse=True)
-        found = []
-        for part in np.array_split(self.scores.values, -(-len(self.entries) // 8)):
-            means = intervals.resampled(part, self.scores.clusters, self.draws, self.seed, group).round(12)
-            last = np.partition(means, HARDEST - 1, axis=2)[:, :, [HARDEST - 1]]
-            below, level = means < last, means == last
-            left = HARDEST - below.sum(axis=2, keepdims=True)
-            found.append((below + level * left / level.sum(axis=2, keepdims=True)).mean(axis=0))
-        return np.concatenate(found).reshape(len(self.entries), len(names))
+        """(models, groups): how surely a subcategory is among a model's hardest; groups in the order of their names
+        (`shrinkage.among_hardest`)."""
+        values, clusters = self.scores.values, self.scores.clusters
+        return shrinkage.among_hardest(values, clusters, self.groups, HARDEST, self.draws, self.seed)
 
     def versus(self) -> Iterator[tuple[int, int, Data]]:
         """Every pair of models by their places: the first's accuracy less the second's, with interval and p."""
@@ -245,8 +237,8 @@ def result(sheet: Sheet, number: int, registry: Registry) -> Data:
     averages = intervals.averages(scores, entry.model)
     statuses = Counter(entry.answers.status)
     values, n, rank = scores.values[number], len(sheet.items), sheet.ranks[number]
-    bad = n - statuses["ok"]
-    readable = sum(s for s, status in zip(entry.answers.score, entry.answers.status, strict=True) if status == "ok")
+    counts = entry.answers.counts
+    asked, good, right = (sum(getattr(one, name) for one in counts) for name in ("asked", "good", "right"))
     kept = {item.id: item for item in sheet.items}
     return {
         "n": n,
@@ -258,8 +250,8 @@ def result(sheet: Sheet, number: int, registry: Registry) -> Data:
         "macro": None if averages.macro is None else averages.macro.value,
         "macro_sub": None if averages.macro_sub is None else averages.macro_sub.value,
         "chance_corrected": averages.above_chance.value,
-        "not_ok": bad / n,
-        "readable": readable / statuses["ok"] if statuses["ok"] else None,
+        "not_ok": (asked - good) / asked,
+        "readable": right / good if good else None,
         "by_chance": (float(values.sum()) + _guessed(sheet, entry)) / n,
         "statuses": dict(sorted(statuses.items())),
         "rank": [rank.low, rank.high],
@@ -273,10 +265,10 @@ def result(sheet: Sheet, number: int, registry: Registry) -> Data:
 
 
 def _guessed(sheet: Sheet, entry: Entry) -> float:
-    """What guessing would have earned where an answer was not ok."""
-    status = dict(zip(entry.answers.ids, entry.answers.status, strict=True))
-    bad = [status[item.id] != "ok" for item in sheet.items]
-    return float(sheet.scores.chance[np.array(bad)].sum())
+    """What guessing would have earned where an answer was not ok: an item's chance times its share of such answers."""
+    counts = dict(zip(entry.answers.ids, entry.answers.counts, strict=True))
+    bad = [1 - counts[item.id].good / counts[item.id].asked for item in sheet.items]
+    return float(sheet.scores.chance @ np.array(bad))
 
 
 def _parts(sheet: Sheet, values: Floats, names: Sequence[str]) -> dict[str, Data]:
@@ -304,8 +296,8 @@ def _subcategories(sheet: Sheet, values: Floats) -> dict[str, Data]:
 
 def family(sheet: Sheet) -> Data:
     """Neighbours by accuracy with Holm's p over them, Cochran's Q over all models but baselines, and the smallest
-    difference between two models that the column can show (80 % power, 5 % level, the neighbours' mean discordance and
-    design effect)."""
+    difference between two models that the column can show (80 % power, 5 % level before Holm, the neighbours' mean
+    discordance and design effect, the latter at least 1)."""
     scores = sheet.scores
     means = scores.values.mean(axis=1)
     order = sorted(range(len(means)), key=lambda i: (-means[i], scores.models[i]))
@@ -316,7 +308,8 @@ def family(sheet: Sheet) -> Data:
         {"a": slug(scores.models[a]), "b": slug(scores.models[b]), **one, "p_holm": p}
         for (a, b), one, p in zip(pairs, found, adjusted, strict=True)
     ]
-    return {"neighbours": told, "cochran": _cochran(sheet), "mdd": _detectable(sheet, pairs)}
+    least = detectable([scores.values[a] - scores.values[b] for a, b in pairs], scores.clusters)
+    return {"neighbours": told, "cochran": _cochran(sheet), "mdd": least}
 
 
 def _cochran(sheet: Sheet) -> Data | None:
@@ -328,12 +321,22 @@ def _cochran(sheet: Sheet) -> Data | None:
     return {"q": found.q, "p": found.p} if found.df else None
 
 
-def _detectable(sheet: Sheet, pairs: Sequence[tuple[int, int]]) -> float | None:
-    values = sheet.scores.values
-    differences = [values[a] - values[b] for a, b in pairs]
-    discordance = float(np.mean([np.abs(one).mean() for one in differences])) if differences else 0.0
+def detectable(differences: Sequence[Floats], clusters: ArrayLike) -> float | None:
+    """The smallest difference that is found with power 80 % (level 5 %, before Holm) between two models like the pairs
+    at hand: at their mean discordance (the mean square of the differences of scores: for right and wrong the share of
+    questions on which one alone is right) and their mean design effect, at least 1.
+
+    Args:
+        differences: for each pair (items,), the scores of one less those of the other.
+        clusters: (items,).
+
+    Returns:
+        A share; None where no pair differs anywhere, where the design effect is not known (one cluster), or where even
+        the largest difference would not be found.
+    """
+    effects = [intervals.design_effect(one, clusters) for one in differences]
+    known = [effect for effect in effects if effect == effect]
+    discordance = float(np.mean([(one**2).mean() for one in differences])) if known else 0.0
     if not discordance:
         return None
-    effects = [intervals.design_effect(one, sheet.scores.clusters) for one in differences]
-    known = [effect for effect in effects if effect > 0]  # NaN where there is one cluster
-    return power.detectable(len(sheet.items), discordance, design=float(np.mean(known)) if known else 1.0)
+    return power.detectable(len(differences[0]), discordance, design=max(float(np.mean(known)), 1.0))

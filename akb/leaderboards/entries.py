@@ -1,7 +1,7 @@
 """A board's folder: the runs that were let in, each as one small file, and the items that they were asked, once.
 
     board.yaml                          title, notes, facts on models (may be absent)
-    entries/COLUMN/MODEL.json.gz        a run: its manifest, and per item status, choice, score and reply
+    entries/COLUMN/MODEL.json.gz        a run: its manifest, and per item status, choice, score, counts and reply
     items/TASK-VERSION.json.gz          the items of a task's version
 
 A run always makes the same bytes, so that a board can be kept under version control.
@@ -28,7 +28,7 @@ from akb.jsonable import dumps
 from akb.records import Manifest
 from akb.run import Run
 from akb.strict import Strict, parse, read_yaml
-from akb.types import MODEL, Question
+from akb.types import MODEL, Question, Status
 
 BOARD = "board.yaml"
 REPLY = 400  # characters of a reply that are kept
@@ -108,6 +108,15 @@ class BoardItem(Strict):
         return records.digest([*asked, self.category, self.subcategory, self.template])[:16]
 
 
+@dataclass(frozen=True)
+class Counts:
+    """Of the answers to one item (one for each option order): all, those that were ok, those that were right."""
+
+    asked: int
+    good: int
+    right: int
+
+
 class Answers(Strict):
     """What a model answered, one place an item in each list, sorted by id.
 
@@ -117,6 +126,8 @@ class Answers(Strict):
         chosen: index of the option in the first order asked; None where none was read.
         score: strict, from 0 to 1.
         reply: the model's last words to the item, at most 400 characters; None where options were scored.
+        asked, good: how many answers there were (one for each option order), and how many of them were ok. Both empty
+            in entries made before they were kept: one answer an item is taken then.
     """
 
     ids: tuple[str, ...] = Field(min_length=1)
@@ -125,6 +136,8 @@ class Answers(Strict):
     chosen: tuple[int | None, ...]
     score: tuple[float, ...]
     reply: tuple[str | None, ...]
+    asked: tuple[int, ...] = ()
+    good: tuple[int, ...] = ()
 
     @model_validator(mode="after")
     def _of_one_length(self) -> Answers:
@@ -135,7 +148,19 @@ class Answers(Strict):
             raise ValueError("ids must be sorted, each once")
         if any(not 0 <= score <= 1 for score in self.score):
             raise ValueError("scores must be from 0 to 1")
+        if (self.asked or self.good) and {len(self.asked), len(self.good)} != {len(self.ids)}:
+            raise ValueError("asked and good must be of one length with ids, or both empty")
+        if any(not 0 <= good <= asked or not asked for asked, good in zip(self.asked, self.good, strict=True)):
+            raise ValueError("asked must be 1 or more, and good from 0 to asked")
         return self
+
+    @property
+    def counts(self) -> list[Counts]:
+        """Of each item, as `akb.stats.summary` counts them for a run's table."""
+        asked = self.asked or (1,) * len(self.ids)
+        good = self.good or tuple(int(status == "ok") for status in self.status)
+        right = (int(s > 0) if n == 1 else round(s * n) for n, s in zip(asked, self.score, strict=True))
+        return [Counts(*one) for one in zip(asked, good, right, strict=True)]
 
 
 class Column(Strict):
@@ -202,10 +227,12 @@ class Entry(Strict):
             chosen = outcome.answers[0].chosen if outcome.answers else None
             items.append(item)
             score = round(outcome.score, 6)
-            rows.append((item.id, item.sha, outcome.status.value, chosen, score, replies.get(item.id)))
+            statuses = [answer.status for answer in outcome.answers] or [outcome.status]
+            counts = (len(statuses), statuses.count(Status.OK))
+            rows.append((item.id, item.sha, outcome.status.value, chosen, score, replies.get(item.id), *counts))
         if not rows:
             raise AkbError("the run has no questions", where=str(run.path))
-        names = ("ids", "sha", "status", "chosen", "score", "reply")
+        names = ("ids", "sha", "status", "chosen", "score", "reply", "asked", "good")
         answers = parse(Answers, dict(zip(names, zip(*rows, strict=True), strict=True)), str(run.path))
         heard = any(item.audio for item in items)
         return cls(

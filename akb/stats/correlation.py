@@ -22,6 +22,7 @@ from akb.stats.scores import Floats
 Kind = Literal["pearson", "spearman", "kendall"]
 EXACT_UP_TO = 9  # 362,880 pairings
 _CHUNK = 2_000_000  # numbers held at once
+_PERFECT = 1 - 1e-12  # a correlation from here on is 1 but for rounding
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,8 @@ def rows(x: Floats, y: Floats) -> Floats:
     varies = (lengths[0] > 1e-12 * scales[0]) & (lengths[1] > 1e-12 * scales[1])
     with np.errstate(divide="ignore", invalid="ignore"):
         found = np.einsum("ij,ij->i", one, other) / (lengths[0] * lengths[1])
-    return np.where(varies, np.clip(found, -1, 1), np.nan)
+    found = np.where(np.abs(found) >= _PERFECT, np.sign(found), found)
+    return np.where(varies, found, np.nan)
 
 
 def p_value(r: float, df: int) -> float:
@@ -121,7 +123,8 @@ def fisher(r: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
     correlation, n is the number of models less that of the controls.
 
     Returns:
-        Lower and upper end; (-1, 1) with n of 3 or fewer, NaN where r is.
+        Lower and upper end; (-1, 1) with n of 3 or fewer; NaN where r is, and where it is 1 or -1, since the z of a
+        perfect line has no end.
     """
     return _on_z(r, n, 1.0, confidence)
 
@@ -137,8 +140,8 @@ def _on_z(r: float, n: int, factor: float, confidence: float) -> tuple[float, fl
         return math.nan, math.nan
     if n <= 3:
         return -1.0, 1.0
-    if abs(r) >= 1:
-        return r, r
+    if abs(r) >= _PERFECT:
+        return math.nan, math.nan
     z, half = math.atanh(r), NormalDist().inv_cdf(0.5 + confidence / 2) * factor / math.sqrt(n - 3)
     return math.tanh(z - half), math.tanh(z + half)
 
@@ -163,7 +166,7 @@ def bca(
     left = rows(prepare(one[others]), prepare(other[others]))
     point = COEFFICIENTS[kind](one, other)
     dropped = draws - len(kept)
-    if math.isnan(point) or np.isnan(left).any() or not len(kept) or abs(point) >= 1 - 1e-12:
+    if math.isnan(point) or np.isnan(left).any() or not len(kept) or abs(point) >= _PERFECT:
         return Bootstrap(math.nan, math.nan, dropped)
     low, high = _bca_ends(point, kept, left, confidence)
     return Bootstrap(low, high, dropped)
@@ -238,7 +241,7 @@ def _some_orders(n: int, draws: int, seed: int, kind: Kind) -> Iterator[np.ndarr
 
 def warnings(x: ArrayLike, y: ArrayLike, families: Sequence[str] = ()) -> list[str]:
     """What a reader must know of a correlation over these models, in words: n below 20, fewer than six families or most
-    models of one, ties among more than a quarter of the models (in either score)."""
+    models of one, a correlation of 1 or -1, ties among more than a quarter of the models (in either score)."""
     from akb.stats.dependence import rho_needed, smallest_significant
 
     one, other = checked(x, y)
@@ -255,6 +258,11 @@ def warnings(x: ArrayLike, y: ArrayLike, families: Sequence[str] = ()) -> list[s
     largest = max(counts, key=lambda name: counts[name]) if counts else ""
     if len(counts) > 1 and counts[largest] > n / 2:
         told.append(f"{counts[largest]} of the {n} models are of one family ({largest})")
+    r, rho = pearson(one, other), spearman(one, other)
+    if abs(r) >= _PERFECT:
+        told.append(f"r = {r:.0f}: the models are on one line, so no interval can be told")
+    elif abs(rho) >= _PERFECT:
+        told.append(f"Spearman = {rho:.0f}: its interval cannot be told")
     for label, values in (("x", one), ("y", other)):
         tied = n - int(np.sum(np.unique(values, return_counts=True)[1] == 1))
         if tied > n / 4:

@@ -18,6 +18,7 @@ from akb.stats.scores import Floats
 
 Method = Literal["integrated", "plug-in"]
 GRID = 24  # values of either parameter of the prior
+TOGETHER = 8  # models whose draws are held at once
 
 
 @dataclass(frozen=True)
@@ -162,17 +163,41 @@ def hardest(
         ValueError: k is not from 1 to the number of groups, or a value is missing.
     """
     x, of = checked(values, clusters)
+    (chance,) = among_hardest(x[None, :], of, groups, k, draws, seed)
+    names, group = np.unique(np.asarray(groups), return_inverse=True)
+    size = np.bincount(group)
+    accuracy = np.bincount(group, x) / size
+    order = sorted(range(len(names)), key=lambda i: (-chance[i], accuracy[i], names[i]))
+    return [Hard(str(names[i]), int(size[i]), float(accuracy[i]), float(chance[i])) for i in order]
+
+
+def among_hardest(
+    values: ArrayLike, clusters: ArrayLike, groups: Sequence[str], k: int = 5, draws: int = 10_000, seed: int = 0
+) -> Floats:
+    """The chances of `hardest` for several models, with the same draws for all.
+
+    Args:
+        values: (models, items).
+        clusters, groups: (items,).
+
+    Returns:
+        (models, groups), groups in the order of their names.
+
+    Raises:
+        ValueError: k is not from 1 to the number of groups.
+    """
+    table = np.asarray(values, dtype=np.float64)
     names, group = np.unique(np.asarray(groups), return_inverse=True)
     if not 1 <= k <= len(names):
         raise ValueError(f"k: {k} is not from 1 to {len(names)}, the number of groups")
-    means = np.round(resampled(x[None, :], of, draws, seed, group)[:, 0, :], 12)
-    last = np.sort(means, axis=1)[:, [k - 1]]
-    below, level = means < last, means == last
-    share = below + level * (k - below.sum(axis=1, keepdims=True)) / level.sum(axis=1, keepdims=True)
-    size = np.bincount(group)
-    accuracy, chance = np.bincount(group, x) / size, share.mean(axis=0)
-    order = sorted(range(len(names)), key=lambda i: (-chance[i], accuracy[i], names[i]))
-    return [Hard(str(names[i]), int(size[i]), float(accuracy[i]), float(chance[i])) for i in order]
+    found = []
+    for part in np.array_split(table, -(-len(table) // TOGETHER)):
+        means = resampled(part, clusters, draws, seed, group).round(12)
+        last = np.partition(means, k - 1, axis=2)[:, :, [k - 1]]
+        below, level = means < last, means == last
+        left = k - below.sum(axis=2, keepdims=True)
+        found.append((below + level * left / level.sum(axis=2, keepdims=True)).mean(axis=0))
+    return np.concatenate(found)
 
 
 def _counts(right: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:

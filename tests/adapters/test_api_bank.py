@@ -17,9 +17,12 @@ from akb.cli.app import app
 from akb.errors import AkbError
 from akb.registry import Registry
 from akb.settings import Settings
-from akb.tasks.items import read_items
+from akb.tasks.items import Item, read_items
 
-ITEMS = {item.question: item for _, item in read_items(Registry(Settings()).folders["akb-open"].data_files)}
+ALL = [item for _, item in read_items(Registry(Settings()).folders["akb-open"].data_files)]
+ITEMS = {(item.question, frozenset(item.options)): item for item in ALL}
+
+ITEM_OF = {item.id: item for item in ALL}
 
 
 def call(server: Server, *args: str) -> Result:
@@ -37,10 +40,11 @@ def says(answer: Callable[[str], str]) -> Callable[[Asked], Reply]:
     return reply
 
 
-def shown(prompt: str) -> tuple[str, Mapping[str, str]]:
-    """The stem of a prompt, and its options by label."""
-    stem = next(line for line in prompt.splitlines() if line in ITEMS)
-    return stem, dict(re.findall(r"^\((\w)\) (.*)$", prompt, re.M))
+def shown(prompt: str) -> tuple[Item, Mapping[str, str]]:
+    """The item that a prompt shows, and its options by label."""
+    options = dict(re.findall(r"^\((\w)\) (.*)$", prompt, re.M))
+    own = frozenset(list(options.values())[:4])
+    return next(ITEMS[line, own] for line in prompt.splitlines() if (line, own) in ITEMS), options
 
 
 # -- verify ----------------------------------------------------------------------------------------------------
@@ -48,8 +52,7 @@ def shown(prompt: str) -> tuple[str, Mapping[str, str]]:
 
 def test_a_reader_sees_stem_and_options_and_what_it_says_is_a_log(server: Server, tmp_path: Path) -> None:
     def answer(prompt: str) -> str:
-        stem, options = shown(prompt)
-        item = ITEMS[stem]
+        item, options = shown(prompt)
         assert item.rationale not in prompt
         assert list(options) == list("ABCDEFG")
         assert set(list(options.values())[:4]) == set(item.options)
@@ -65,7 +68,7 @@ def test_a_reader_sees_stem_and_options_and_what_it_says_is_a_log(server: Server
     result = call(server, "verify", "--only", "rhyme", "--round", "3", "--out", str(log), "--json")
     assert result.exit_code == 0, result.output
     found = readings.read([log])
-    known = {item.id: item for item in ITEMS.values()}
+    known = ITEM_OF
     assert {reading.item for reading in found} == {i for i, item in known.items() if item.subcategory == "rhyme"}
     for reading in found:
         number = int(reading.item.rpartition("-")[2]) % 5
@@ -79,15 +82,15 @@ def test_a_reader_sees_stem_and_options_and_what_it_says_is_a_log(server: Server
     told = json.loads(result.stdout)
     assert told["agree"] == sum(reading.agrees for reading in found)
     assert told["unreadable"] == 0
-    assert {item.id for item in ITEMS.values() if item.question in str(server.asked)} == {r.item for r in found}
+    assert len(server.asked) == len(found)
 
 
 def test_orders_of_options_differ_between_items_and_the_ways_out_stay_last(server: Server, tmp_path: Path) -> None:
     orders = set()
 
     def answer(prompt: str) -> str:
-        stem, options = shown(prompt)
-        orders.add(tuple(ITEMS[stem].options.index(text) for text in list(options.values())[:4]))
+        item, options = shown(prompt)
+        orders.add(tuple(item.options.index(text) for text in list(options.values())[:4]))
         return "(A)"
 
     server.answer = says(answer)
@@ -103,6 +106,21 @@ def test_what_cannot_be_read_is_no_reading(server: Server, tmp_path: Path) -> No
     assert told["readings"] == 0
     assert told["unreadable"] == told["items"]
     assert readings.read([tmp_path / "log.jsonl"]) == []
+
+
+def test_readings_are_added_to_a_log_and_read_again_they_are_replaced(server: Server, tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    server.answer = says(lambda prompt: "(A)")
+    for only in ("rhyme", "syllables"):
+        assert call(server, "verify", "--only", only, "--out", str(log)).exit_code == 0
+    found = readings.read([log])
+    assert {ITEM_OF[reading.item].subcategory for reading in found} == {"rhyme", "syllables"}
+    server.answer = says(lambda prompt: "(F)")
+    assert call(server, "verify", "--only", "rhyme", "--seed", "5", "--out", str(log)).exit_code == 0
+    again = readings.read([log])
+    assert len(again) == len(found)
+    assert {r.verdict for r in again if ITEM_OF[r.item].subcategory == "rhyme"} == {"none right"}
+    assert {r.verdict for r in again if ITEM_OF[r.item].subcategory == "syllables"} == {"clear"}
 
 
 # -- generate --------------------------------------------------------------------------------------------------
@@ -135,14 +153,14 @@ def test_candidates_go_to_a_file_of_their_own_in_the_banks_format(server: Server
     assert not item.sources[0].seen
     assert item.reviews == ()
     prompt = server.asked[0].body["messages"][-1]["content"]
-    asked = [item.question for item in ITEMS.values() if item.subcategory == "animal-sounds"]
+    asked = [item.question for item in ALL if item.subcategory == "animal-sounds"]
     assert all(question in prompt for question in asked[-100:])
     assert server.asked[0].body["temperature"] == 0.7
 
 
 def test_what_was_asked_before_and_what_has_no_form_is_refused_with_a_reason(server: Server, tmp_path: Path) -> None:
     out = tmp_path / "new.jsonl"
-    old = next(item for item in ITEMS.values() if item.subcategory == "animal-sounds")
+    old = next(item for item in ALL if item.subcategory == "animal-sounds")
     rows = [
         GOOD,
         GOOD | {"template_id": "again"},

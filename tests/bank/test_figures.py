@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from scipy.stats import ttest_1samp
 from typer.testing import CliRunner
 
 from akb import evaluate
-from akb.bank.memorising import compare
+from akb.bank.memorising import compare, interval
 from akb.cli.app import app
 from akb.errors import AkbError
 from akb.registry import Registry
@@ -57,58 +60,79 @@ def test_a_picture_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> 
 
 
 class Told(MultipleChoice):
-    """A task of the tests: the first option is right in the share of each template's items that is told."""
+    """A task of the tests: the first option is right in so many of each template's items."""
 
-    def __init__(self, asking: Asking, name: str, shares: dict[str, tuple[int, int]]) -> None:
+    def __init__(self, asking: Asking, kind: str, shares: dict[str, tuple[int, int]]) -> None:
         super().__init__(asking)
-        self.name, self.shares = name, shares
+        self.name, self.kind, self.shares = kind, kind, shares
 
     def questions(self) -> Iterable[Question]:
         for template, (right, count) in self.shares.items():
             for number in range(count):
                 options = (f"a {number}", f"b {number}", f"c {number}", f"d {number}")
-                yield Question(
-                    f"{template}-{number}", "Which?", options, 0 if number < right else 1, template_id=template
-                )
+                key = 0 if number < right else 1
+                yield Question(f"{template}-{number}", "Which?", options, key, template_id=template)
+
+    def describe(self) -> Mapping[str, Any]:
+        return {**super().describe(), "format": self.kind}
 
 
-def told(path: Path, name: str, shares: dict[str, tuple[int, int]], model: str = "first") -> Run:
+def told(path: Path, kind: str, shares: dict[str, tuple[int, int]], model: str = "first", **config: Any) -> Run:
+    """A run on public ("item") or on fresh ("templates") items."""
     registry = Registry(Settings())
     asking = Asking(*registry.protocol("akb-v1", {"order": "given"}))
-    return evaluate(model, Told(asking, name, shares), out=path, cache=False)
+    return evaluate(model, Told(asking, kind, shares), out=path, cache=False, **config)
 
 
-def test_the_gap_is_the_mean_over_templates_and_its_interval_holds_it(tmp_path: Path) -> None:
-    public = told(tmp_path / "p", "open", {"t/a": (8, 8), "t/b": (6, 8), "t/only": (0, 4)})
-    fresh = told(tmp_path / "f", "fresh", {"t/a": (4, 8), "t/b": (3, 4), "t/other": (9, 9)})
+PUBLIC = {"t/a": (8, 8), "t/b": (6, 8), "t/c": (2, 4), "t/only": (0, 4)}
+
+
+def test_the_gap_is_the_mean_over_templates_and_its_interval_is_students(tmp_path: Path) -> None:
+    public = told(tmp_path / "p", "item", PUBLIC)
+    fresh = told(tmp_path / "f", "templates", {"t/a": (4, 8), "t/b": (3, 4), "t/c": (2, 4), "t/other": (9, 9)})
     found = compare(public, fresh)
-    assert (found.templates, found.public_items, found.fresh_items) == (2, 16, 12)
-    assert found.public == pytest.approx((1 + 0.75) / 2)
-    assert found.fresh == pytest.approx((0.5 + 0.75) / 2)
-    assert found.gap == pytest.approx(0.25)
-    low, high = found.interval
-    assert low < 0.25 < high
-    assert low < 0.1
+    assert (found.templates, found.public_items, found.fresh_items) == (3, 20, 16)
+    assert found.public == pytest.approx((1 + 0.75 + 0.5) / 3)
+    assert found.fresh == pytest.approx((0.5 + 0.75 + 0.5) / 3)
+    oracle = ttest_1samp([0.5, 0.0, 0.0], 0).confidence_interval(0.95)
+    assert found.gap == pytest.approx(0.5 / 3)
+    assert found.interval == pytest.approx((oracle.low, oracle.high))
 
 
-def test_no_gap_where_none_is_and_a_narrow_interval_with_many_templates(tmp_path: Path) -> None:
-    shares = {f"t/{n}": (4, 8) for n in range(60)}
-    found = compare(told(tmp_path / "p", "open", shares), told(tmp_path / "f", "fresh", shares))
-    assert found.gap == 0
-    assert -0.1 < found.interval[0] < 0 < found.interval[1] < 0.1
+def test_its_interval_holds_the_truth_about_as_often_as_it_says() -> None:
+    """60 templates of four public and four fresh items, which differ in difficulty, and no gap."""
+    random, held = np.random.default_rng(3), 0
+    for _ in range(1000):
+        p = random.beta(4, 2, 60)
+        differences = (random.binomial(4, p) - random.binomial(4, p)) / 4
+        low, high = interval(differences)
+        held += low <= 0 <= high
+    assert 0.93 <= held / 1000 <= 0.97
 
 
 @pytest.mark.parametrize(
-    ("shares", "model", "why"),
-    [({"t/x": (1, 2)}, "first", "no template in common"), ({"t/a": (1, 2)}, "longest", "two runs of one model")],
+    ("kind", "shares", "model", "config", "why"),
+    [
+        ("templates", {"t/x": (1, 2)}, "first", {}, "0 templates in common"),
+        ("templates", PUBLIC, "longest", {}, "two runs of one model"),
+        ("item", PUBLIC, "first", {}, "this is a run on item"),
+        ("templates", PUBLIC, "first", {"limit": 3}, "a finished run on all of its items"),
+    ],
 )
 def test_runs_that_cannot_be_compared_are_refused(
-    tmp_path: Path, shares: dict[str, tuple[int, int]], model: str, why: str
+    tmp_path: Path, kind: str, shares: dict[str, tuple[int, int]], model: str, config: dict[str, Any], why: str
 ) -> None:
-    public = told(tmp_path / "p", "open", {"t/a": (1, 2)})
-    fresh = told(tmp_path / "f", "fresh", shares, model)
+    public = told(tmp_path / "p", "item", PUBLIC)
+    other = told(tmp_path / "f", kind, shares, model, **config)
     with pytest.raises(AkbError, match=why):
-        compare(public, fresh)
+        compare(public, other)
+
+
+def test_a_run_against_itself_or_in_the_wrong_order_is_refused(tmp_path: Path) -> None:
+    public, fresh = told(tmp_path / "p", "item", PUBLIC), told(tmp_path / "f", "templates", PUBLIC)
+    for pair in ((public, public), (fresh, public)):
+        with pytest.raises(AkbError, match="Wanted: a run on akb-open, then one on akb-fresh"):
+            compare(*pair)
 
 
 def test_the_command_prints_the_gap_of_a_baseline_on_the_real_bank(tmp_path: Path) -> None:

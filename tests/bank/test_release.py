@@ -19,6 +19,7 @@ from akb.cli.app import app
 from akb.errors import AkbError
 from akb.files import file_sha256
 from akb.registry import Registry
+from akb.run import Run
 from akb.settings import Settings
 from akb.tasks.folder import Folder
 from akb.tasks.items import read_items
@@ -175,6 +176,20 @@ def test_the_command_refuses_a_bank_with_errors_in_it(bank: Path) -> None:
     assert "1 errors" in result.exception.what
     assert "not the key" in result.exception.what
     assert Folder.read(bank).file.version == FOLDER.file.version
+
+
+@pytest.mark.parametrize("more", [["-n", "3"], ["--control", "choices-only"]])
+def test_a_run_on_a_part_of_the_bank_or_without_its_questions_is_not_shown(
+    tmp_path: Path, bank: Path, more: list[str]
+) -> None:
+    out = tmp_path / "run"
+    done = CliRunner().invoke(app, ["eval", "-m", "first", "-t", "akb-open", "--no-cache", "-o", str(out), *more])
+    assert done.exit_code == 0, done.output
+    told = contents(bank, HOLDS)
+    with pytest.raises(AkbError, match="a finished run on the whole bank is wanted"):
+        releasing.write(
+            releasing.Contents(told.folder, told.items, told.gates, [Run.load(out)]), "9.9.9", date(2030, 1, 2)
+        )
 
 
 @pytest.mark.parametrize("version", ["9", "v9.9.9", "9.9.9-rc", ""])

@@ -13,11 +13,18 @@ from statsmodels.stats.contingency_tables import cochrans_q
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
+from akb import records
 from akb.errors import AkbError
+from akb.jsonable import dumps, trial_to
 from akb.leaderboards import board as boards
-from akb.leaderboards.entries import Facts, Store
+from akb.leaderboards.entries import Entry, Facts, Store
 from akb.registry import Registry
+from akb.run import Run
 from akb.stats import shrinkage
+from akb.stats.intervals import design_effect
+from akb.stats.power import detectable
+from akb.stats.summary import summarise
+from akb.types import Answer, Outcome, Question, Status, Trial
 
 KEY = "toy-1@text:p"
 
@@ -64,6 +71,59 @@ def test_what_is_not_ok_counts_as_wrong_and_the_other_policies_stand_beside_it(t
     assert found["readable"] == pytest.approx(27 / 36)
     assert found["by_chance"] == pytest.approx((27 + 12 * 0.25) / 48)
     assert found["flags"] == ["25.0 % of the answers were not ok; they count as wrong"]
+
+
+def cyclic(folder: Path, model: str, answered: list[list[int | None]]) -> Run:
+    """A finished run in four orders; for each question its answers: an option (0 is right), None where not read."""
+    path = folder / model
+    path.mkdir()
+    trials, outcomes = [], []
+    for n, row in enumerate(answered):
+        q = Question(f"q{n:02}", f"What is {n}?", ("key", "b", "c", "key")[: 3 + n % 2], 0, "x", "s", (), f"t{n}")
+        trials.append(Trial(q.id, q, {"orders": [[0, 1, 2]] * len(row)}))
+        answers = tuple(Answer(Status.REFUSED) if c is None else Answer(Status.OK, c, c, c == 0) for c in row)
+        status = Status.REFUSED if None in row else Status.OK
+        outcomes.append((q.id, Outcome(status, row.count(0) / len(row), answers)))
+    (path / records.TRIALS).write_text("".join(dumps(trial_to(t)) + "\n" for t in trials), "utf-8")
+    (path / records.RESPONSES).write_text("", "utf-8")
+    records.write_outcomes(path, outcomes)
+    identity = {"task": {"name": "toy", "version": "1"}, "protocol": {"name": "p"}, "categories": [],
+                "parties": {"model": {}}}  # fmt: skip
+    manifest = records.Manifest(akb="0", status="finished", model=model, task="toy", protocol="p", identity=identity,
+                                config={}, started="now")  # fmt: skip
+    records.write_manifest(path, manifest)
+    return Run.load(path)
+
+
+def test_a_cyclic_run_has_the_numbers_of_the_runs_table(tmp_path: Path) -> None:
+    """Answers count, not items: an item that was read in three orders of four is guessed in one alone."""
+    rows: list[list[int | None]] = [[0, 0, 0, None], [0, 1, None, None], [None] * 4, [0] * 4, [1, 1, 1, 0]]
+    rows.append([None, 0, 1, 2])
+    run, store = cyclic(tmp_path, "m", rows), Store(tmp_path / "board")
+    one, items = Entry.of(run)
+    store.write(one, items)
+    row, found = summarise(run.judged()).rows[0], results(built(store)[1])["m"]
+    assert row.not_ok == 8 / 24
+    for name in ("accuracy", "not_ok", "by_chance", "readable"):
+        assert found[name] == pytest.approx(getattr(row, name)), name
+
+
+def test_what_the_column_shows_is_what_a_comparison_shows(tmp_path: Path) -> None:
+    """Scores between 0 and 1 move a mean by their squares, and a design effect below 1 is not believed."""
+    items, store = bank(), Store(tmp_path)
+    a = [0.75, 0.25] * 12 + [1.0] * 24
+    b = [0.25, 0.75] * 12 + [0.0, 0.5] * 12  # within a template differences cancel: design effect below 1
+    for name, scores in (("a", a), ("b", b)):
+        store.write(entry(name, scores, items), items)
+    sheet, data = built(store)
+    apart = np.array(a) - np.array(b)
+    assert design_effect(apart[:24], sheet.scores.clusters[:24]) < 1
+    assert data["families"][KEY]["mdd"] == pytest.approx(
+        detectable(48, (apart**2).mean(), design=max(1.0, design_effect(apart, sheet.scores.clusters)))
+    )
+    assert boards.detectable([apart[:24]], sheet.scores.clusters[:24]) == detectable(24, 0.25)
+    assert boards.detectable([apart], np.zeros(48, dtype=int)) is None
+    assert boards.detectable([], []) is None
 
 
 def test_neighbours_are_adjusted_together_and_cochran_is_that_of_statsmodels(tmp_path: Path) -> None:

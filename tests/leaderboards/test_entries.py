@@ -93,7 +93,8 @@ def test_items_are_stored_once_and_added_to(tmp_path: Path) -> None:
     [
         ({"ids": ["b", "a"]}, "sorted"), ({"score": [2.0, 0.0]}, "from 0 to 1"), ({"reply": [None]}, "one length"),
         ({"status": ["good", "ok"]}, "status"), ({"sha": ["0", "0"]}, "is another one than the item kept"),
-        ({"more": 1}, "no such field"),
+        ({"more": 1}, "no such field"), ({"asked": [4, 4]}, "one length"),
+        ({"asked": [4, 4], "good": [5, 0]}, "good from 0"),
     ],
 )  # fmt: skip
 def test_a_damaged_entry_is_named(tmp_path: Path, change: dict[str, object], wrong: str) -> None:

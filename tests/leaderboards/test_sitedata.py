@@ -199,6 +199,9 @@ def test_from_runs_to_a_site(tmp_path: Path) -> None:
     with pytest.raises(AkbError, match="'pdf'"):
         cli.invoke(app, ["build", board, "--out", str(tmp_path / "no"), "-f", "pdf"], catch_exceptions=False)
     assert not (tmp_path / "no").exists()
+    below = cli.invoke(app, ["build", board, "--out", str(tmp_path / "no"), "--seed", "-1"])
+    assert below.exit_code == 2
+    assert "seed" in below.output
 
 
 def test_a_site_is_served_to_this_machine_alone(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from akb import records
 from akb.cli import compare as command
 from akb.errors import AkbError
 from akb.jsonable import dumps, trial_to
+from akb.stats.difficulty import AGAINST, EVERYBODY, NOBODY, items, to_look_at
 from akb.stats.paired import holm, mcnemar
 from akb.types import Answer, Outcome, Question, Status, Trial
 
@@ -84,8 +85,11 @@ def test_against_a_reference_all_others_are_compared_with_it(three: list[Path]) 
     found = json.loads(told(*three, "--json", "--reference", "fair"))
     assert [(p["first"], p["second"]) for p in found["pairs"]] == [("good", "fair"), ("poor", "fair")]
     assert found["family"] == "all against fair"
-    best = json.loads(told(*three, "--json", "--family", "all"))
-    assert best["family"] == "all against good"
+    assert json.loads(told(*three, "--json", "--reference", "fair", "--family", "all"))["pairs"] == found["pairs"]
+    text = told(*three, "--reference", "fair", "--by", "category")
+    assert "the 2 pairs shown (all against fair), by part for all 4 (pairs times parts)" in text
+    with pytest.raises(AkbError, match="first in part by luck"):  # the observed best of the same data
+        told(*three, "--family", "all")
     with pytest.raises(AkbError, match="no run here is called 'god'") as error:
         told(*three, "--reference", "god")
     assert "good" in error.value.fix
@@ -100,6 +104,39 @@ def test_people_are_shown_the_table_the_warnings_and_the_questions(three: list[P
     assert "the run is incomplete" in text
     assert "* key  <- good, fair" in text or "* key  <- good\n" in text
     assert "They differ on 80 questions" in text
+    assert "the 2 pairs shown (neighbours in rank);" in text
+    assert "all pairs of the table" not in text
+    assert "before Holm" in text
+    assert "same answers" not in text
+
+
+def test_questions_to_look_at_are_counted_and_listed(tmp_path: Path) -> None:
+    chosen = {"a": [0, 1, 0, 0, 1], "b": [0, 1, 1, 0, 0], "c": [0, 1, 1, 1, 0]}
+    runs = [run(tmp_path, name, own) for name, own in chosen.items()]
+    found = json.loads(told(*runs, "--json"))
+    listed = to_look_at(
+        items([[float(c == 0) for c in own] for own in chosen.values()], [f"q{n:03}" for n in range(5)])
+    )
+    assert [(one["id"], one["look"]) for one in found["again"]] == [(one.id, one.look) for one in listed]
+    assert found["to_look_at"] == {AGAINST: 2, NOBODY: 1, EVERYBODY: 1}
+    assert f"{AGAINST}: 2; {NOBODY}: 1; {EVERYBODY}: 1" in told(*runs)
+    assert len(json.loads(told(*runs, "--json", "--items", "2"))["again"]) == 2
+
+
+def test_a_copied_run_is_told(tmp_path: Path) -> None:
+    chosen = [0, 1, 2, None] * 10
+    one, copy = run(tmp_path, "one", chosen), run(tmp_path, "copy", chosen)
+    other = run(tmp_path, "other", [0, 2, 2, None] * 10)  # right on the same questions, by other answers
+    assert "copy and one gave the same answers to all 40 questions" in " ".join(told(copy, one).split())
+    assert "same answers" not in told(one, other)
+
+
+def test_from_one_question_nothing_can_be_said(tmp_path: Path) -> None:
+    with pytest.raises(AkbError, match="fewer than 2 nothing can be said"):
+        told(run(tmp_path, "a", [0]), run(tmp_path, "b", [1]))
+    found = json.loads(told(run(tmp_path, "a", [0, 0, 1]), run(tmp_path, "b", [1, 0, 1]), "--by", "category", "--json"))
+    assert [pair["part"] for pair in found["parts"]] == ["x"]
+    assert "parts of fewer than 2 questions are left out: y" in found["warnings"]
 
 
 def test_ties_few_templates_and_questions_left_out_are_told(tmp_path: Path) -> None:

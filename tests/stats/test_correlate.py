@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -86,9 +88,43 @@ def test_the_table_says_it_in_words() -> None:
     told = run("--board", "akb-paper", "--draws", 200)
     assert "printed 0.94, but the tables give 0.9489" in told
     assert "printed 0.94, but the tables give 0.9613" in told
-    assert "exact permutation p = .039, .149 after Holm over 6 claims" in told
+    assert "exact permutation p = .039, p = .149 after Holm over 6 claims" in told
     assert "After this adjustment it is not significant" in told
     assert "mind: only 4 families" in told
+
+
+@pytest.mark.parametrize("way", [("akb", "mmau_audio"), ("mmau_audio", "akb")])
+def test_a_claim_shown_alone_or_the_other_way_round_is_adjusted_over_all(
+    way: tuple[str, str], study: dict[str, Any]
+) -> None:
+    (whole,) = (p for p in study["pairs"] if {p["x"], p["y"]} == set(way))
+    told = json.loads(run("--board", "akb-paper", "--x", way[0], "--y", way[1], "--json", "--draws", 200))
+    (pair,) = told["pairs"]
+    assert pair["p_holm"] == pytest.approx(whole["p_holm"])
+    assert pair["family"] == 6
+    assert "p = .149 after Holm over 6 claims" in pair["sentence"]
+    assert told["choices"][0]["y"] == "mmau_audio"
+
+
+def test_a_pair_asked_for_both_ways_is_one_and_the_verdict_tells_of_how_many_claims() -> None:
+    both = ("--x", "akb", "--x", "mmau_audio", "--y", "akb", "--y", "mmau_audio")
+    assert len(json.loads(run("--board", "akb-paper", *both, "--json", "--draws", 200))["pairs"]) == 1
+    some = ("--x", "akb", "--x", "mmau_text", "--y", "mmau_audio", "--draws", 200)
+    assert "Of 2 of 6 claims, below .05 after Holm: none" in run("--board", "akb-paper", *some)
+
+
+def test_a_claim_that_cannot_be_tested_counts_and_helps_no_other() -> None:
+    values = np.array([[1.0, 2, 3, 4, 5], [2, 1, 4, 3, 5], [1, math.nan, math.nan, 2, 3]])
+    cols = {name: columns.Column(name, row) for name, row in zip("xyz", values, strict=True)}
+    table = columns.Columns(tuple("abcde"), ("",) * 5, np.full(5, np.nan), cols, claims=(("x", "y"), ("x", "z")))
+    (pair,) = correlating.report(table, [("x", "y")], draws=200).pairs
+    assert pair.family == 2
+    assert pair.p_holm == pytest.approx(2 * pair.pearson.p)
+
+
+def test_no_p_is_zero_and_zero_has_no_sign() -> None:
+    assert [correlating.decimals(v) for v in (-0.001, 0.001, -0.12, 1.0)] == [".00", ".00", "-.12", "1.00"]
+    assert [correlating.p_text(p) for p in (0.0, 0.00099, 0.0012)] == ["< .001", "< .001", "= .001"]
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared tables are not here")
@@ -140,6 +176,8 @@ def test_a_csv_with_a_control_and_order_of_lines_does_not_matter(tmp_path: Path)
         (TABLE, ("--x", "ours"), "which scores"),
         (TABLE, ("--x", "ours", "--y", "ours"), "with itself"),
         (TABLE, ("--x", "ours", "--y", "audio", "--family", "kinn"), "no column is called 'kinn'"),
+        (TABLE, ("--x", "ours", "--y", "audio", "--size", "kin"), "kin: a column of numbers is wanted"),
+        (TABLE, ("--x", "ours", "--y", "audio", "--items", "kin=5"), "kin: a column of numbers is wanted"),
         (TABLE, ("--x", "ours", "--y", "audio", "--items", "ours"), "not of the form"),
         (TABLE, ("--x", "ours", "--y", "audio", "--items", "ours=many"), "number of questions"),
         (TABLE.replace("55", "5 5"), ("--x", "ours", "--y", "audio"), "ours: a number is wanted, found '5 5'"),
@@ -153,6 +191,37 @@ def test_a_csv_with_a_control_and_order_of_lines_does_not_matter(tmp_path: Path)
 def test_what_is_wrong_is_said_once(text: str, options: tuple[str, ...], told: str, tmp_path: Path) -> None:
     with pytest.raises(AkbError, match=told.replace("(", r"\(")):
         run("--table", written(tmp_path, text), *options)
+
+
+def test_what_was_given_but_not_used_is_noted(tmp_path: Path) -> None:
+    asked = ("--x", "ours", "--y", "audio", "--draws", 200, "--table", written(tmp_path))
+    told = run(*asked, "--items", "ours=500", "--control", "audio")
+    assert "note: how many questions audio has is not known" in told
+    assert "note: audio is not held constant where it is itself correlated: ours ~ audio" in told
+    assert "note:" not in run(*asked, "--items", "ours=500", "--items", "audio=300", "--control", "mmlu")
+    words = written(tmp_path, TABLE.replace(",kin,", ",params_b,"))
+    assert "note: params_b holds no numbers" in run(*asked[:-1], words)
+
+
+def test_the_makers_path_is_not_published(tmp_path: Path) -> None:
+    assert columns.from_csv(written(tmp_path)).source == "t.csv"
+    assert str(tmp_path) not in run("--table", tmp_path / "t.csv", "--x", "ours", "--y", "audio", "--draws", 200)
+
+
+def test_small_p_and_a_perfect_line_are_told_as_such(tmp_path: Path) -> None:
+    lines = "".join(f"m{i},{i},{2 * i},{i + i % 4}\n" for i in range(16))
+    table = written(tmp_path, "model,x,line,near\n" + lines)
+    told = run("--table", table, "--x", "x", "--y", "line", "--y", "near", "--draws", 200)
+    assert "p < .001, p < .001 after Holm over 2 claims" in told
+    assert ".000 after" not in told
+    assert "r = 1.00 (95 % interval -;" in told
+    assert "mind: r = 1: the models are on one line" in told
+    assert "1.00 to 1.00; perm" not in told
+
+
+def test_a_seed_below_zero_is_a_usage_error() -> None:
+    done = CliRunner().invoke(app, ["--board", "akb-paper", "--seed", "-1"])
+    assert done.exit_code == 2
 
 
 def test_one_source_is_wanted(tmp_path: Path) -> None:

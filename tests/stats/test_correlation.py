@@ -71,9 +71,12 @@ def test_bonett_and_wrights_interval_is_wider_than_fishers_by_its_factor() -> No
         assert (high + low) / 2 == pytest.approx(math.atanh(rho))
 
 
-def test_three_models_bound_nothing_and_a_perfect_line_has_no_width() -> None:
+def test_three_models_bound_nothing_and_a_perfect_line_has_no_interval() -> None:
     assert c.fisher(0.3, 3) == (-1, 1)
-    assert c.fisher(1.0, 8) == (1, 1)
+    for r in (1.0, -1.0, 1 - 1e-15):
+        assert all(math.isnan(end) for end in (*c.fisher(r, 8), *c.bonett_wright(r, 8)))
+    x = np.array([0.1, 0.7, 0.2, 0.9, 1.3])
+    assert c.pearson(x, -3 * x + 0.7) == -1
     assert all(math.isnan(end) for end in c.bonett_wright(math.nan, 8))
 
 
@@ -171,4 +174,6 @@ def test_warnings_tell_of_few_models_few_families_and_ties() -> None:
     assert "3 of 8 models are tied in x" in told[3]
     assert len(told) == 4
     many = np.arange(30.0)
-    assert c.warnings(many, many, [f"f{i}" for i in range(30)]) == []
+    assert "r = -1" in c.warnings(many, -many)[0]
+    assert "Spearman = 1" in c.warnings(many, many**2)[0]
+    assert c.warnings(many, np.roll(many, 1), [f"f{i}" for i in range(30)]) == []

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from akb import columns, correlating, plotting
+from akb.bank import figures as bank_figures
 from akb.errors import AkbError
 
 pytest.importorskip("matplotlib")
@@ -55,6 +56,16 @@ def test_labels_do_not_cover_points_or_one_another() -> None:
     assert plotting._overlap(one, (2.5, 0, 3, 1)) == 0
 
 
+def test_a_perfect_line_has_no_interval(tmp_path: Path) -> None:
+    values = np.array([50.0, 60, 62, 61, 80])
+    cols = {name: columns.Column(name, values) for name in "xy"}
+    table = columns.Columns(tuple("abcde"), ("",) * 5, np.full(5, np.nan), cols)
+    plotting.scatter(table, correlating.report(table, [("x", "y")], draws=200).pairs, tmp_path / "s.svg")
+    plotting.heat(table, ["x", "y"], tmp_path / "h.svg")
+    assert "r = 1.00, 95 % -, n = 5" in (tmp_path / "s.svg").read_text("utf-8")
+    assert "1.00 to 1.00" not in (tmp_path / "h.svg").read_text("utf-8")
+
+
 def test_a_heat_map_shows_each_pair_once(tmp_path: Path) -> None:
     table = columns.board("akb-paper")
     plotting.heat(table, list(table.columns), tmp_path / "h.svg")
@@ -69,6 +80,11 @@ def test_another_ending_or_a_folder_that_is_not_there_is_an_error(tmp_path: Path
     for name, told in (("s.gif", "ends in"), ("none/s.png", "cannot be written")):
         with pytest.raises(AkbError, match=told):
             drawn(tmp_path / name)
+
+
+def test_a_picture_of_a_bank_has_the_same_endings(tmp_path: Path) -> None:
+    with pytest.raises(AkbError, match=r"ends in \.png, \.svg or \.pdf"):
+        bank_figures.plot(bank_figures.Figures((), {}, {}, 0, 0, 0, 0), [], tmp_path / "x.foo")
 
 
 def test_without_matplotlib_the_command_that_installs_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

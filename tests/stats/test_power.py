@@ -87,3 +87,20 @@ def test_the_command_tells_what_it_is_asked() -> None:
 def test_the_command_says_what_is_wrong(args: list[str]) -> None:
     with pytest.raises(AkbError, match=r"wanted|is not"):
         CliRunner().invoke(app, args, catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("args", "wanted"),
+    [(["--discordance", "20"], "0.2"), (["--discordance", "0.2", "--power", "80"], "0.8"),
+     (["--discordance", "0.2", "--alpha", "5"], "0.05")],
+)  # fmt: skip
+def test_percent_for_a_share_is_told_the_share(args: list[str], wanted: str) -> None:
+    with pytest.raises(AkbError, match="a share is wanted") as caught:
+        CliRunner().invoke(app, [*args, "--n", "2000"], catch_exceptions=False)
+    assert caught.value.fix == f"Did you mean {wanted}?"
+
+
+@pytest.mark.parametrize("points", ["0", "-2", "30"])
+def test_a_difference_that_the_discordance_does_not_allow_is_told_in_points(points: str) -> None:
+    with pytest.raises(AkbError, match="points is not from above 0 to 20"):
+        CliRunner().invoke(app, ["--discordance", "0.2", "--difference", points], catch_exceptions=False)

@@ -75,7 +75,7 @@ def agreement(
     rows = [(name, count, report.percent(key), report.percent(unclear)) for name, count, key, unclear in by]
     report.show(report.listing(("reader", "readings", "the key %", "not clear %"), rows))
     table = [_agreed(group) for group in groups]
-    heads = ("", "items", "read twice", "the key %", "raw %", "95 % interval", "kappa", "AC1", "alpha")
+    heads = ("", "item versions", "read twice", "the key %", "raw %", "95 % interval", "kappa", "AC1", "alpha")
     report.show(report.listing(heads, table, "\nagreement of readers"))
 
 

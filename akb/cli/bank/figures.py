@@ -53,7 +53,7 @@ def gap(
 ) -> None:
     """Compare a model on public and on fresh items of the same templates: a gap is a sign of memorisation.
 
-    The interval resamples whole templates, since items of one template are not independent.
+    The interval takes templates as the sample, since items of one template are not independent.
     """
     from dataclasses import asdict
 

@@ -10,6 +10,7 @@ import typer
 
 from akb.cli import options
 from akb.cli.bank.places import Places
+from akb.errors import AkbError
 
 
 def compute(
@@ -28,6 +29,8 @@ def compute(
     from akb.files import explained, write_whole
     from akb.tasks.items import Item, read_items
 
+    if out.exists() and not out.is_dir():
+        raise AkbError("this is a file; a folder is wanted", where=str(out))
     old = [item for _, item in read_items(sorted(out.glob("*.jsonl")))] if out.is_dir() else []
     made = candidates(seed, [*items_of(places), *old], date.today())
     groups: dict[str, list[Item]] = defaultdict(list)

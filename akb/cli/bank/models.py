@@ -36,12 +36,12 @@ def verify(
 ) -> None:
     """Have a model read items blind: stem and shuffled options alone, and it may say that an item is not sound.
 
-    Its readings are written to a log that akb bank agreement reads. An interrupted run goes on when the command is
+    Its readings are added to a log that akb bank agreement reads. An interrupted run goes on when the command is
     given again.
     """
     from akb import report
     from akb.bank import blind
-    from akb.bank.readings import write
+    from akb.bank.readings import add
     from akb.cli.bank.places import items_of
     from akb.files import file_name
 
@@ -51,7 +51,7 @@ def verify(
     by = f"{run.manifest.model}, a language model ({blind.PROTOCOL})"
     found = list(blind.readings(run, by, round_))
     target = out or Path(f"readings-{file_name(with_)}.jsonl")
-    write(target, found)
+    add(target, found)
     agreed = sum(reading.agrees for reading in found)
     unclear = [reading for reading in found if reading.verdict != "clear"]
     told = {

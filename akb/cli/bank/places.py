@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from akb.cli import options
-from akb.errors import AkbError
+from akb.errors import AkbError, unknown
 
 if TYPE_CHECKING:
     from akb.tasks.folder import Folder
@@ -43,9 +43,11 @@ def items_of(places: list[Path] | None, only: list[str] | None = None) -> list[I
         files += Folder.read(place).data_files if place.is_dir() else [place]
     wanted = {name.replace("_", "-").casefold() for name in only or []}
     items = [item for _, item in read_items(files) if not wanted or wanted & {item.category, item.subcategory, item.id}]
+    if not items and wanted:
+        named = {part for _, item in read_items(files) for part in (item.category, item.subcategory, item.id)}
+        raise unknown("category, subcategory or item", ", ".join(only or []), named)
     if not items:
-        where = ", ".join([*map(str, files), *(f"--only {name}" for name in only or [])])
-        raise AkbError("there are no items", where=where or "akb bank")
+        raise AkbError("there are no items", where=", ".join(map(str, files)) or "akb bank")
     return items
 
 
