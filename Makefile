@@ -13,9 +13,9 @@ BIN := .venv/bin
 .PHONY: demo test lint bare model clean
 
 demo: .venv/demo-ready
-	$(BIN)/akb eval --model akb-tiny,random,first,longest --task akb-open --protocol akb-v1-cloze
+	OMP_NUM_THREADS=1 $(BIN)/akb eval --model akb-tiny,random,first,longest --task akb-open --protocol akb-v1-cloze
 	@echo
-	$(BIN)/akb eval --model akb-tiny,longest --task lab-facts --protocol akb-v1-cloze
+	OMP_NUM_THREADS=1 $(BIN)/akb eval --model akb-tiny,longest --task lab-facts --protocol akb-v1-cloze
 	@echo
 	$(BIN)/akb runs
 
