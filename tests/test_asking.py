@@ -24,7 +24,7 @@ from akb.tasks.protocol import Prompt, Protocol, render
 from akb.types import Choose, Clip, Generate, Question, Request
 
 REGISTRY = Registry(Settings())
-PROTOCOLS = sorted(REGISTRY.protocols)
+PROTOCOLS = sorted(set(REGISTRY.protocols) - {"bank-write-v1"})  # that one asks for questions, and shows no options
 
 
 def asking(protocol: str, **fields: Any) -> Asking:
@@ -198,7 +198,8 @@ def test_choices_only_withholds_every_question_and_shows_the_same_options(protoc
         for shown_, hidden in pairs:
             assert not any(about.text in text for text in texts(hidden))
             assert shown_.options == hidden.options
-            assert not any("?" in line for text in texts(hidden) for line in text.splitlines()[:1])
+            asked = [line for text in texts(hidden) for line in text.splitlines()[:1] if "?" in line]
+            assert all(any(option.text in line for option in hidden.options) for line in asked)
 
 
 def test_listen_none_drops_every_clip_and_keeps_the_text() -> None:

@@ -136,7 +136,10 @@ def test_a_disk_that_is_full_leaves_whole_lines(served: Server, tmp_path: Path, 
 def command(tmp_path: Path, *words: str) -> subprocess.Popen[str]:
     bank = tmp_path / "bank.jsonl"
     bank.write_text("".join(one.model_dump_json() + "\n" for one in ITEMS), "utf-8")
-    program = "import typer; from akb.cli.bank.review import review; typer.run(review)"
+    program = (
+        "import signal, typer; from akb.cli.bank.review import review; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); typer.run(review)"  # jobs in background ignore it
+    )
     return subprocess.Popen([sys.executable, "-c", program, str(bank), *words], text=True, cwd=tmp_path,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
 

@@ -245,7 +245,7 @@ _PLACES = (
 
 def symbol_with_place(draw: Draw) -> Draft | None:
     place = draw.one(_PLACES)
-    signs = [s for s in IPA_CONSONANTS if s not in {"w", "ɹ", "tʃ", "dʒ"}]
+    signs = [s for s in IPA_CONSONANTS if s not in {"w", "ɹ", "tʃ", "dʒ", "b", "c", "d"}]  # [b] is a label's dress too
     key = draw.one([s for s in signs if IPA_CONSONANTS[s][1] == place])
     near = [s for s in signs if IPA_CONSONANTS[s][1] != place and IPA_CONSONANTS[s][2] == IPA_CONSONANTS[key][2]]
     found = [key, *draw.some(near, 3)]
