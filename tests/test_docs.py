@@ -101,7 +101,11 @@ def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:
 
 def test_the_demo_runs_what_the_readme_promises() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    assert re.search(r"^demo:.*\n\tOMP_NUM_THREADS=1 \$\(BIN\)/akb eval --model akb-tiny,random,first,longest", makefile, re.MULTILINE)
+    assert re.search(
+        r"^demo:.*\n\tOMP_NUM_THREADS=1 \$\(BIN\)/akb eval --model akb-tiny,random,first,longest",
+        makefile,
+        re.MULTILINE,
+    )
     assert README.index("make demo") < README.index("make test") < 1200  # the first screen
 
 
