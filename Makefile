@@ -20,7 +20,7 @@ demo: .venv/demo-ready
 	$(BIN)/akb runs
 
 test: .venv/test-ready
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --durations=20
 
 lint: .venv/test-ready
 	$(BIN)/ruff check .

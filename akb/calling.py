@@ -22,8 +22,8 @@ from dataclasses import dataclass, field, replace
 import anyio
 import anyio.from_thread
 
-from akb.errors import AkbError
-from akb.types import Fault, Finish, Priced, RemoteAdapter, Request, Response
+from akb.errors import AkbError, ClipError
+from akb.types import MODEL, Fault, Finish, Priced, RemoteAdapter, Request, Response
 
 FIRST_LIMIT = 8  # calls at once, to begin with
 _TOLD = 160  # characters of a fault that the record keeps
@@ -173,6 +173,13 @@ class _Room:
             line.popleft().set()
 
 
+@dataclass(frozen=True)
+class _ClipFault(Fault):
+    """A clip cannot be sent; `unhearable` says of what kind that is (`ClipError.kind`)."""
+
+    unhearable: str = ""
+
+
 @dataclass
 class Calls:
     """The calls of one run to one adapter. What was learned of the server outlasts a wave of requests.
@@ -260,9 +267,14 @@ class Calls:
             raise AkbError(
                 f"the cost of {model} cannot be limited: its price is not known",
                 where="--max-cost",
-                fix="Give it, in dollars per million tokens: --set model.prices='{input: 1, output: 2}'",
+                fix=f"Give it, in dollars per million tokens: --set {self._role}.prices='{{input: 1, output: 2}}'",
             )
         return cost
+
+    @property
+    def _role(self) -> str:
+        """With what the settings of whom it calls begin."""
+        return str(getattr(getattr(self.adapter, "card", None), "role", MODEL))
 
     async def _one(self, request: Request, room: _Room) -> Response | None:
         """A request's response, after as many calls as it takes; an error response once it is given up, None if the
@@ -296,6 +308,8 @@ class Calls:
             response = await self.adapter.ask_one(request)
             self.check(request, response)
             return response
+        except ClipError as error:
+            return _ClipFault("fatal", str(error), unhearable=error.kind)
         except AkbError:
             raise
         except Exception as error:
@@ -328,7 +342,8 @@ class Calls:
         if self.vain >= (self.retry.outage if self.answered else self.retry.hopeless):
             what = "the model does not answer any more" if self.answered else "the model cannot be asked"
             raise AkbError(f"{what}: {last.message}", fix="Nothing was lost; mend the cause and run the same again.")
-        response = Response(finish=Finish.ERROR, error=last.message, seconds=elapsed)
+        notes = {"unhearable": last.unhearable} if isinstance(last, _ClipFault) else {}
+        response = Response(finish=Finish.ERROR, error=last.message, seconds=elapsed, notes=notes)
         return replace(response, notes=_with_faults(response, faults[:-1]))
 
 

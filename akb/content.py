@@ -43,18 +43,40 @@ def roots(include: Iterable[Path] = ()) -> tuple[Path, ...]:
     return (builtin(), *(folder.resolve() for folder in include))
 
 
+def claim(taken: dict[str, Path], names: Iterable[str], path: Path, what: str) -> None:
+    """Note whose names these are.
+
+    Args:
+        taken: names so far, and the files that have them; the new ones are added.
+
+    Raises:
+        AkbError: one is taken.
+    """
+    for name in names:
+        if name in taken:
+            raise AkbError(f"name: {what} {name!r} is already defined in {taken[name]}", where=str(path))
+        taken[name] = path
+
+
 def files(roots: Sequence[Path], folder: str, pattern: str) -> Iterator[Path]:
-    """Files of one content folder over all roots, in a fixed order.
+    """Files of one content folder over all roots, in a fixed order; each once, however often its folder was named.
 
     A user's root may be laid out like ours (`DIR/tasks/mine/task.yaml`) or be a content folder itself
     (`DIR/mine/task.yaml`, `DIR/task.yaml`).
     """
+    seen: set[Path] = set()
     for number, root in enumerate(roots):
-        base = root / folder
-        if base.is_dir():
-            yield from sorted(base.glob(pattern))
-        elif number > 0:
-            found = sorted(root.glob(pattern))
-            if not found and pattern == "*/task.yaml":
-                found = sorted(root.glob("task.yaml"))
-            yield from found
+        for path in _in(root, folder, pattern, own=number == 0):
+            if (there := path.resolve()) not in seen:
+                seen.add(there)
+                yield path
+
+
+def _in(root: Path, folder: str, pattern: str, *, own: bool) -> list[Path]:
+    """Those of one root; `own`: it is akb's."""
+    if (root / folder).is_dir():
+        return sorted((root / folder).glob(pattern))
+    if own:
+        return []
+    found = sorted(root.glob(pattern))
+    return sorted(root.glob("task.yaml")) if not found and pattern == "*/task.yaml" else found

@@ -36,6 +36,18 @@ class AkbError(Exception):
         return _rebuild, (self.what, self.where, self.fix)
 
 
+class ClipError(AkbError):
+    """One clip cannot be sent to a model: the request that holds it fails, others do not.
+
+    Args:
+        kind: "refused" (the model takes no such clip), or "unreadable" (it may be another time).
+    """
+
+    def __init__(self, what: str, *, where: str = "", fix: str = "", kind: str = "refused") -> None:
+        super().__init__(what, where=where, fix=fix)
+        self.kind = kind
+
+
 def _rebuild(what: str, where: str, fix: str) -> AkbError:
     return AkbError(what, where=where, fix=fix)
 

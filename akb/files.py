@@ -12,18 +12,21 @@ from filelock import FileLock, Timeout
 
 from akb.errors import AkbError
 
+KEPT = "What was answered so far is kept. Make room or choose another place (--out), and run the same again."
+ALONE = "Wait for it, or give this run a folder of its own with --out."
+
+
+class LockedError(AkbError):
+    """Another process is writing there."""
+
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def explained(path: Path, fix: str = KEPT) -> Iterator[None]:
     """Turns an error of the file system into one that says where and what to do."""
     try:
         yield
     except OSError as error:
-        raise AkbError(
-            f"cannot be written: {error.strerror or error}",
-            where=str(path),
-            fix="What was answered so far is kept. Make room or choose another place (--out), and run the same again.",
-        ) from None
+        raise AkbError(f"cannot be written: {error.strerror or error}", where=str(path), fix=fix) from None
 
 
 @contextmanager
@@ -35,21 +38,17 @@ def explained_read(path: Path) -> Iterator[None]:
         raise AkbError(f"cannot be read: {error.strerror}", where=str(path)) from None
 
 
-def take_lock(folder: Path) -> FileLock:
+def take_lock(folder: Path, fix: str = ALONE) -> FileLock:
     """Keep others from writing to a run until the lock is released (or the process ends).
 
     Raises:
-        AkbError: another process holds it.
+        LockedError: another process holds it.
     """
     lock = FileLock(str(folder / ".lock"), timeout=0)
     try:
         lock.acquire()
     except Timeout:
-        raise AkbError(
-            "another akb process is writing to this run",
-            where=str(folder),
-            fix="Wait for it, or give this run a folder of its own with --out.",
-        ) from None
+        raise LockedError("another akb process is writing to this run", where=str(folder), fix=fix) from None
     return lock
 
 
@@ -64,22 +63,22 @@ def is_written_to(folder: Path) -> bool:
     return False
 
 
-def write_whole(path: Path, content: str | Iterable[str]) -> None:
+def write_whole(path: Path, content: str | Iterable[str], fix: str = KEPT) -> None:
     """Write a file so that it is there whole or as it was before. Errors of making the content stay what they are."""
     beside = path.with_name(f".{path.name}.part")
-    with explained(path):
+    with explained(path, fix):
         file = beside.open("w", encoding="utf-8")
     try:
         for text in [content] if isinstance(content, str) else content:
-            with explained(path):
+            with explained(path, fix):
                 file.write(text)
-        with explained(path):
+        with explained(path, fix):
             file.flush()
             os.fsync(file.fileno())
     finally:
-        with explained(path):  # what could not be written is tried again here
+        with explained(path, fix):  # what could not be written is tried again here
             file.close()
-    with explained(path):
+    with explained(path, fix):
         beside.replace(path)
 
 

@@ -19,9 +19,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from akb import records
 from akb.errors import AkbError
-from akb.evaluation import shard_place, shard_suffix
 from akb.files import explained, explained_read, file_sha256, is_written_to, take_lock, write_whole
 from akb.jsonable import dumps, trial_to
+from akb.plan import shard_place, shard_suffix
 from akb.records import MANIFEST, OUTCOMES, RESPONSES, TRIALS, Manifest, Recorded
 from akb.run import Run
 from akb.types import Outcome, Trial

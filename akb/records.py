@@ -44,7 +44,7 @@ class Manifest(Strict):
             command asks these again.
         notes: what a reader should know, e.g. how an official file differs from the known counts.
         usage: what each party took, once the run has ended.
-        sha256: of the data files, once the run is finished.
+        sha256: of the data files, once the run is finished; of what is made from them (captions.jsonl), always.
     """
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
@@ -143,11 +143,12 @@ class Record:
     _earlier: IO[bytes] | None = None
 
     @classmethod
-    def open(cls, folder: Path, manifest: Manifest, *, fresh: bool = False) -> Record:
+    def open(cls, folder: Path, manifest: Manifest, *, fresh: bool = False, grows: bool = False) -> Record:
         """Start a run in a folder, or go on with the one that is there.
 
         Args:
             fresh: remove the run that is there, whatever it is, and start anew.
+            grows: go on also with one that is finished: trials are added to it.
 
         Raises:
             AkbError: the folder cannot be written, another process writes there, it holds another run, or its
@@ -160,30 +161,35 @@ class Record:
             record = cls(folder, manifest, _lock=lock)
             if fresh:
                 _remove(folder)
-            record._resume()
+            record._resume(grows=grows)
         except BaseException:
             lock.release()
             raise
         return record
 
-    def _resume(self) -> None:
+    def _resume(self, *, grows: bool) -> None:
         path = self.folder / MANIFEST
         if path.exists():
             old = read_manifest(self.folder)
-            if changes := changed_fields(old.identity, self.manifest.identity):
-                raise AkbError(
-                    "this folder holds another run; it differs in " + "; ".join(changes[:6]),
-                    where=str(self.folder),
-                    fix="Give this run a folder of its own (--out), or remove the old one.",
-                )
+            changes = changed_fields(old.identity, self.manifest.identity)
+            if changes and old.status == "incomplete" and all(c.startswith("captions.sha256: ") for c in changes):
+                old = old.model_copy(update={"identity": self.manifest.identity, "notes": self.manifest.notes})
+                (self.folder / TRIALS).unlink(missing_ok=True)  # captions that failed are there now, to be asked with
+            elif changes:
+                raise AkbError("this folder holds another run; it differs in " + "; ".join(changes[:6]),
+                               where=str(self.folder),
+                               fix="Give this run a folder of its own (--out), or remove the old one.")  # fmt: skip
             self.manifest = old
             if old.status == "finished":  # nothing to go on with: whoever reads it checks its hashes
-                return
+                if not grows:
+                    return
+                verify(self.folder, old)
+                self.manifest = old.model_copy(update={"status": "running", "sha256": _others(old)})
             responses = self.folder / RESPONSES
             with explained(responses):
                 self.mended = cut_unfinished_line(responses)
             self._known = _Places(_placed_responses(self.folder))
-        elif any(self.folder.glob("*.jsonl")):
+        elif any(self.folder.glob("*.jsonl")) and not grows:
             raise AkbError(f"this folder holds a run whose {MANIFEST} is missing", where=str(self.folder),
                            fix="Choose another folder with --out.")  # fmt: skip
         write_manifest(self.folder, self.manifest)
@@ -192,6 +198,10 @@ class Record:
         """What was recorded before this process took the run up; None for nothing."""
         found = (self._line_at(at) for at in self._known.of(trial, request))
         return next((line for line in found if (line.trial, line.request) == (trial, request)), None)
+
+    def forget(self) -> None:
+        """Recall nothing from now on: what is asked is asked anew, and the last line of each request counts."""
+        self._known = _Places()
 
     def _line_at(self, at: int) -> Recorded:
         path = self.folder / RESPONSES
@@ -222,7 +232,7 @@ class Record:
             "status": "incomplete" if errors else "finished",
             "finished": ended,
             "seconds": self.manifest.seconds + seconds,
-            "sha256": {} if errors else sums,
+            "sha256": _others(self.manifest) | ({} if errors else sums),
             "environment": {**self.manifest.environment, **({"devices": devices} if devices else {})},
             "usage": count(read_responses(self.folder)),
         }
@@ -248,6 +258,11 @@ class Record:
         finally:
             if self._lock is not None:
                 self._lock.release()
+
+
+def _others(manifest: Manifest) -> dict[str, str]:
+    """The hashes of files beside the run's own."""
+    return {name: sha for name, sha in manifest.sha256.items() if name not in (TRIALS, RESPONSES, OUTCOMES)}
 
 
 def _remove(folder: Path) -> None:

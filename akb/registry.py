@@ -6,19 +6,19 @@ other down; a name that is not known gets "did you mean".
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property, partial
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
 from akb import content, settings
-from akb.adapters.cards import Card, CardFile
+from akb.adapters.cards import Card, CardFile, card_name
+from akb.cascades.catalogue import Catalogue
 from akb.errors import AkbError, unknown
-from akb.strict import parse, read_yaml
+from akb.plugins import Plugin, factory_at, plugins
+from akb.strict import parse, read_named, read_yaml
 from akb.tasks.asking import Asking
 from akb.tasks.folder import Folder
 from akb.tasks.fresh import task_of
@@ -35,6 +35,8 @@ ADAPTERS = {
     "openai": "akb.adapters.openai:build",
     "anthropic": "akb.adapters.anthropic:build",
     "google": "akb.adapters.google:build",
+    "hf-audio": "akb.adapters.hf_audio:build",
+    "lalm": "akb.adapters.lalm:build",
 }
 
 ELSEWHERE = frozenset({"baseline", "openai", "anthropic", "google"})  # adapters that use no device of this machine
@@ -58,61 +60,6 @@ class Selection:
             return True
         names = (slug(category), f"{slug(category)}/{slug(subcategory)}")
         return any(fnmatchcase(name, part) for part in self.parts for name in names)
-
-
-@dataclass(frozen=True)
-class Plugin:
-    """Something that an installed package brings by an entry point.
-
-    Attributes:
-        rival: another package's entry point under the same name; empty if there is none.
-    """
-
-    name: str
-    entry: EntryPoint
-    rival: str = ""
-
-    def load(self) -> Any:
-        """Import it.
-
-        Raises:
-            AkbError: it cannot be imported, or its name is taken; the error names the plugin.
-        """
-        taken = self.rival or (ADAPTERS.get(self.name, "") if self.entry.group == "akb.adapters" else "")
-        if taken:
-            raise AkbError(f"the name is taken by {taken} as well", where=self.where,
-                           fix="One of the packages must choose another name, or be uninstalled.")  # fmt: skip
-        try:
-            return self.entry.load()
-        except (Exception, SystemExit) as error:
-            raise AkbError(
-                f"the plugin cannot be loaded: {type(error).__name__}: {error}",
-                where=self.where,
-                fix="Mend or uninstall the package that brings it; everything else works without it.",
-            ) from error
-
-    @property
-    def where(self) -> str:
-        """Names it in errors."""
-        return f"{self.entry.group}: {self.name} = {self.entry.value}"
-
-    def make(self, kinds: tuple[type, ...], *args: Any) -> Any:
-        """What its factory makes of the arguments.
-
-        Raises:
-            AkbError: it cannot be imported, it fails, or it makes something that is none of the `kinds`.
-        """
-        factory = self.load()
-        try:
-            made = factory(*args)
-        except AkbError:
-            raise
-        except Exception as error:
-            raise AkbError(f"the plugin fails: {type(error).__name__}: {error}", where=self.where) from error
-        if not isinstance(made, kinds):
-            wanted = " or ".join(kind.__name__ for kind in kinds)
-            raise AkbError(f"the plugin made a {type(made).__name__}; a {wanted} is wanted", where=self.where)
-        return made
 
 
 def _least(parts: set[str]) -> tuple[str, ...]:
@@ -148,7 +95,7 @@ class Registry:
 
     @cached_property
     def task_plugins(self) -> dict[str, Plugin]:
-        return _plugins("akb.tasks")
+        return plugins("akb.tasks")
 
     def task_names(self) -> list[str]:
         """Every name that can be given to --task without reading questions."""
@@ -246,21 +193,11 @@ class Registry:
 
     @cached_property
     def protocols(self) -> dict[str, Protocol]:
-        return self._yaml(Protocol, "protocols")
+        return read_named(Protocol, content.files(self.roots, "tasks", "protocols/*.yaml"))
 
     @cached_property
     def prompts(self) -> dict[str, Prompt]:
-        return self._yaml(Prompt, "prompts")
-
-    def _yaml(self, kind: type[Any], folder: str) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        origin: dict[str, Path] = {}
-        for path in content.files(self.roots, "tasks", f"{folder}/*.yaml"):
-            made = parse(kind, read_yaml(path), str(path))
-            if made.name in found:
-                raise AkbError(f"name: {made.name!r} is already defined in {origin[made.name]}", where=str(path))
-            found[made.name], origin[made.name] = made, path
-        return found
+        return read_named(Prompt, content.files(self.roots, "tasks", "prompts/*.yaml"))
 
     def protocol(self, name: str, changes: Mapping[str, Any] | None = None) -> tuple[Protocol, Prompt]:
         """A protocol (with changes, if any) and its prompt."""
@@ -282,11 +219,7 @@ class Registry:
             if path.parent in self.roots and not (isinstance(data, dict) and data.keys() & {"family", "models"}):
                 continue  # a folder that is not laid out like ours holds other YAML too, e.g. a run file
             for card in parse(CardFile, data, str(path)).models:
-                for name in (card.name, *card.aliases):
-                    if name in self._card_files:
-                        raise AkbError(f"name: model {name!r} is already defined in {self._card_files[name]}",
-                                       where=str(path))  # fmt: skip
-                    self._card_files[name] = path
+                content.claim(self._card_files, (card.name, *card.aliases), path, "model")
                 beside = path.parent / card.model
                 local = (beside / "config.json").is_file()
                 found[card.name] = card.model_copy(update={"model": str(beside)}) if local else card
@@ -298,7 +231,7 @@ class Registry:
 
     @cached_property
     def adapter_plugins(self) -> dict[str, Plugin]:
-        return _plugins("akb.adapters")
+        return plugins("akb.adapters", reserved=ADAPTERS)
 
     def card(self, name: str) -> Card:
         """The card of a model: a registered name or alias, `ADAPTER:MODEL`, or a folder with a model.
@@ -317,11 +250,11 @@ class Registry:
         if adapter == "vllm":  # what transformers runs, by its own name or by ours
             same = [c for c in self.cards.values() if c.adapter == "hf" and rest in (c.name, *c.aliases, c.model)]
             if len(same) == 1:
-                return same[0].model_copy(update={"name": _card_name(name), "adapter": adapter, "aliases": ()})
+                return same[0].model_copy(update={"name": card_name(name), "adapter": adapter, "aliases": ()})
         if colon and rest and adapter in {*ADAPTERS, *self.adapter_plugins}:
-            return Card(name=_card_name(name), adapter=adapter, model=rest)
+            return Card(name=card_name(name), adapter=adapter, model=rest)
         if Path(name).is_dir():
-            return Card(name=_card_name(Path(name).resolve().name), adapter="hf", model=name)
+            return Card(name=card_name(Path(name).resolve().name), adapter="hf", model=name)
         aliases = [alias for card in self.cards.values() for alias in (card.name, *card.aliases)]
         see = "See them with: akb ls models. Any model: hf:ORG/NAME, or a folder."
         raise unknown("model", name, aliases, see=see)
@@ -337,11 +270,8 @@ class Registry:
         return self._factory(card)(card, {**card.args, **(args or {})})
 
     def _factory(self, card: Card) -> AdapterFactory:
-        factory: AdapterFactory
         if card.adapter in ADAPTERS:
-            module, _, attribute = ADAPTERS[card.adapter].partition(":")
-            factory = getattr(importlib.import_module(module), attribute)
-            return factory
+            return factory_at(ADAPTERS[card.adapter])
         if card.adapter in self.adapter_plugins:
             return partial(self.adapter_plugins[card.adapter].make, (LocalAdapter, RemoteAdapter))
         raise unknown(
@@ -351,21 +281,13 @@ class Registry:
             see=f"Model {card.name} wants it. A package can bring it by the entry point group akb.adapters.",
         )
 
+    # -- captioners --
+
+    @cached_property
+    def cascades(self) -> Catalogue:
+        """Who can describe audio in words."""
+        return Catalogue(self.roots, self.card, self._factory, frozenset({*ADAPTERS, *self.adapter_plugins}))
+
     def runnable(self, card: Card) -> bool:
         """Whether an adapter for this model is registered."""
         return card.adapter in ADAPTERS or card.adapter in self.adapter_plugins
-
-
-def _card_name(name: str) -> str:
-    kept = "".join(c if c.isalnum() or c in ".-" else "-" for c in name.casefold())
-    return kept.strip("-.") or "model"
-
-
-def _plugins(group: str) -> dict[str, Plugin]:
-    found: dict[str, Plugin] = {}
-    for entry in entry_points(group=group):
-        known = found.get(entry.name)
-        rival = "" if known is None or known.entry.value == entry.value else known.entry.value
-        if known is None or rival:
-            found[entry.name] = Plugin(entry.name, entry, rival)
-    return found

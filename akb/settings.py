@@ -21,6 +21,8 @@ class Settings(Strict):
             have the official questions.
         data: for tasks that need a file of the user's, the file: `data.akb-2000 = "..."`.
         runs: the folder in which runs are kept.
+        captions: the folder in which captions of clips are kept, for all tasks and readers.
+        lalms: the folder in which grounded models are made and kept, by recipe: `NAME/data`, `train`, `model`.
         cache: the response cache's file.
     """
 
@@ -28,6 +30,8 @@ class Settings(Strict):
     bank: str = "akb-open"
     data: dict[str, Path] = Field(default_factory=dict)
     runs: Path = Path("runs")
+    captions: Path = Path("captions")
+    lalms: Path = Path("lalms")
     cache: Path | None = None
 
     @property
@@ -71,6 +75,8 @@ def load(folder: Path | None = None) -> Settings:
             "include": tuple(base / folder for folder in settings.include),
             "data": {name: base / file for name, file in settings.data.items()},
             "runs": base / settings.runs,
+            "captions": base / settings.captions,
+            "lalms": base / settings.lalms,
             "cache": None if settings.cache is None else base / settings.cache,
         }
     )

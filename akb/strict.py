@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -29,16 +29,18 @@ def parse(kind: type[Model], data: Any, where: str) -> Model:
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        raise AkbError(_explain(error, list(kind.model_fields)), where=where) from None
+        raise AkbError(_explain(error, kind), where=where) from None
 
 
-def _explain(error: ValidationError, fields: list[str]) -> str:
+def _explain(error: ValidationError, kind: type[BaseModel]) -> str:
     lines = []
     for problem in error.errors(include_url=False):
         field = ".".join(str(part) for part in problem["loc"]) or "the whole"
         if problem["type"] == "extra_forbidden":
-            close = get_close_matches(field, fields, n=1)
-            lines.append(f"{field}: there is no such field" + (f"; did you mean {close[0]}?" if close else ""))
+            *above, own = problem["loc"]
+            close = get_close_matches(str(own), _fields(kind, above), n=1)
+            meant = ".".join(map(str, (*above, *close)))
+            lines.append(f"{field}: there is no such field" + (f"; did you mean {meant}?" if close else ""))
         elif problem["type"] == "missing":
             lines.append(f"{field}: is missing")
         else:
@@ -46,6 +48,37 @@ def _explain(error: ValidationError, fields: list[str]) -> str:
             found = repr(problem.get("input"))
             lines.append(f"{field}: {message} (found {found if len(found) <= 60 else found[:57] + '...'})")
     return "; ".join(lines)
+
+
+def _fields(kind: type[BaseModel], place: Iterable[Any]) -> list[str]:
+    """Names of the fields that stand at a place within a `kind`; none where that is not known."""
+    for part in place:
+        if isinstance(part, int):  # in a list, whose items were found already
+            continue
+        below = _models(kind.model_fields[part].annotation) if part in kind.model_fields else []
+        if len(below) != 1:
+            return []
+        kind = below[0]
+    return list(kind.model_fields)
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """The models that a type holds."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models(part)]
+
+
+def parse_json(text: str, where: str) -> Any:
+    """JSON text's content; `where` names it in errors."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise AkbError(f"not valid JSON: {error.msg} (column {error.colno})", where=where) from None
+    except RecursionError:
+        raise AkbError("not valid JSON: nested too deeply", where=where) from None
+    except ValueError:  # Python reads no number of more than some thousand digits
+        raise AkbError("not valid JSON: a number has too many digits", where=where) from None
 
 
 def read_text(path: Path) -> str:
@@ -89,17 +122,25 @@ def parse_yaml(text: str, where: str) -> Any:
         raise AkbError(f"not valid YAML: {problem}", where=f"{where}{line}") from None
 
 
+def read_named(kind: type[Model], paths: Iterable[Path]) -> dict[str, Model]:
+    """What YAML files hold, one `kind` each, by its name; no name may be given twice."""
+    found: dict[str, Model] = {}
+    origin: dict[str, Path] = {}
+    for path in paths:
+        made = parse(kind, read_yaml(path), str(path))
+        name = str(getattr(made, "name"))  # noqa: B009
+        if name in found:
+            raise AkbError(f"name: {name!r} is already defined in {origin[name]}", where=str(path))
+        found[name], origin[name] = made, path
+    return found
+
+
 def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """The objects of a JSONL file with their line numbers (from 1); empty lines are passed over."""
     for number, line in enumerate(read_lines(path), start=1):
         if not line.strip():
             continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise AkbError(f"not valid JSON: {error.msg} (column {error.colno})", where=f"{path}:{number}") from None
-        except RecursionError:
-            raise AkbError("not valid JSON: nested too deeply", where=f"{path}:{number}") from None
+        row = parse_json(line, f"{path}:{number}")
         if not isinstance(row, dict):
             raise AkbError(f"an object is wanted, found {type(row).__name__}", where=f"{path}:{number}")
         if "\\ud" in line.lower() and not _is_text(row):

@@ -20,6 +20,7 @@ from akb.tasks.folder import Folder, FolderTask
 from akb.tasks.fresh import task_of
 from akb.tasks.items import read_items
 from akb.tasks.judging import same_text
+from akb.tasks.rendered import RenderedTask
 from akb.types import Question
 
 ALPHA = 0.001  # of the tests for balance; they are many, and a false alarm costs trust
@@ -105,15 +106,25 @@ def check_folder(folder: Folder, registry: Registry, report: Report) -> None:
         return
     where = str(folder.path / "task.yaml")
     task = task_of(folder, _asking(registry))
+    if not task.is_here:
+        report.counts["tasks to be fetched first"] += 1
+        return
     located: list[tuple[str, Question]] | None = report.attempt(lambda: list(task.located()))
     if located is None:
         return
     report.counts["questions"] += len(located)
     if folder.file.format == "item":
         _check_items(folder, report)
+    if isinstance(task, RenderedTask):
+        _check_clips(task, report)
     for place, question in located:
-        _check_question(place, question, report)
-    _check_duplicates(located, report)
+        _check_question(place, question, report, others=folder.file.fetch is not None)
+    if any(question.audio for _, question in located) or (
+        folder.file.audio is None and folder.file.format != "rendered"  # there the clips differ, and are not made here
+    ):
+        _check_duplicates(located, report)
+    if folder.file.format == "fields":
+        report.counts.update(report.attempt(task.oddities) or {})
     _check_taxonomy(folder, located, report)
     _check_fewshot(task, located, report, where)
     _check_rendering(folder, registry, [q for _, q in located], report)
@@ -144,7 +155,26 @@ def _check_items(folder: Folder, report: Report) -> None:
         report.error(str(folder.path), f"canary: {len(canaries)} different strings, one is wanted")
 
 
-def _check_question(where: str, question: Question, report: Report) -> None:
+def _check_clips(task: RenderedTask, report: Report) -> None:
+    """Items with scenes prove their key from what is known of the scene; no two have the same id or are of one clip."""
+    from akb.lab.audio.item import key_of
+    from akb.lab.audio.proofs import prove
+
+    seen: dict[str, str] = {}
+    for where, item in task.items:
+        report.counts["proofs"] += 1
+        right = report.attempt(lambda item=item: prove(item.template_id, item.scene, item.options))  # type: ignore[misc]
+        if right is not None and [i for i, ok in enumerate(right) if ok] != [item.answer]:
+            told = [item.options[i] for i, ok in enumerate(right) if ok]
+            report.error(where, f"answer: the proof of {item.template_id} finds {told} right, not the key")
+        for name, value in (("id", item.id), ("scene", key_of(item.scene))):
+            if value in seen:
+                report.error(where, f"{name}: is also that of {seen[value]}")
+            seen.setdefault(value, where)
+
+
+def _check_question(where: str, question: Question, report: Report, *, others: bool) -> None:
+    """Check one question; `others`: its benchmark is not ours to mend, so what is counted there is no error."""
     options = question.options
     for index, option in enumerate(options):
         if not option.strip():
@@ -154,7 +184,7 @@ def _check_question(where: str, question: Question, report: Report) -> None:
                 where, f"options: {option.strip()!r} is also a label; replies in words cannot tell them apart"
             )
         for other in range(index):
-            if same_text(option, options[other]):
+            if same_text(option, options[other]) and not others:
                 report.error(where, f"options: {other} and {index} say the same ({option!r})")
     if not question.text.strip():
         report.error(where, "question: is empty")
@@ -162,12 +192,14 @@ def _check_question(where: str, question: Question, report: Report) -> None:
 
 def _check_duplicates(located: Sequence[tuple[str, Question]], report: Report) -> None:
     ids: dict[str, str] = {}
-    texts: dict[tuple[str, frozenset[str]], str] = {}
+    texts: dict[tuple[str, frozenset[str], tuple[str, ...]], str] = {}
     for where, question in located:
         if question.id in ids:
             report.error(where, f"id: {question.id!r} was used before, at {ids[question.id]}")
         ids.setdefault(question.id, where)
-        same = (" ".join(question.text.split()).casefold(), frozenset(o.strip().casefold() for o in question.options))
+        clips = tuple(clip.sha256 for clip in question.audio)
+        options = frozenset(o.strip().casefold() for o in question.options)
+        same = (" ".join(question.text.split()).casefold(), options, clips)
         if same in texts:
             report.error(where, f"question: the same question with the same options stands at {texts[same]}")
         texts.setdefault(same, where)

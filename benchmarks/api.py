@@ -29,7 +29,8 @@ import openai
 import yaml
 
 import akb
-from akb.evaluation import RunConfig, plans
+from akb.evaluation import plans
+from akb.plan import RunConfig
 from akb.registry import Registry
 from akb.types import RemoteAdapter
 

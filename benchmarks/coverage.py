@@ -1,6 +1,6 @@
 """How often the intervals of akb hold what they are to hold.
 
-    python benchmarks/coverage.py                       # 4,000 samples a line: about ten minutes
+    python benchmarks/coverage.py                       # 4,000 samples a line: about four minutes
     python benchmarks/coverage.py --samples 400         # a minute
     python benchmarks/coverage.py --only paired --json found.json
 
@@ -221,6 +221,7 @@ def ranked() -> Iterator[Case]:
         "17 models, 1.3 points apart": np.linspace(0.72, 0.92, 17),
         "17 models, 0.3 points apart": np.linspace(0.77, 0.82, 17),
         "1 ahead of 12 close ones": np.append(np.linspace(0.78, 0.801, 12), 0.82),
+        "13 models, 0.02 points apart": np.linspace(0.8, 0.8024, 13),
     }
     clusters = akb_open(500)
     for world, p in worlds.items():

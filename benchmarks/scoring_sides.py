@@ -46,7 +46,8 @@ class Spec:
 
     def requests(self) -> list[Any]:
         """The requests of the case's protocol."""
-        from akb.evaluation import RunConfig, unmanned
+        from akb.evaluation import unmanned
+        from akb.plan import RunConfig
         from akb.registry import Registry
 
         registry = Registry(include=[self.folder])

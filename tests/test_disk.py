@@ -16,6 +16,7 @@ from toys import (
     LocalToy,
     RemoteToy,
     akb,
+    akb_here,
     answers,
     asked,
     command,
@@ -299,14 +300,20 @@ def of_another_program(path: Path) -> None:
         db.execute("CREATE TABLE responses (name TEXT)")
 
 
+def filled() -> None:
+    """A cache that a run has filled."""
+    run = evaluate("random", "phonetic/rhyme", out="filling")
+    assert run.manifest.status == "finished"
+
+
 def cut(path: Path) -> None:
-    assert akb("eval", "-m", "random", "-t", "phonetic").returncode == 0
+    filled()
     path.write_bytes(path.read_bytes()[:5000])
 
 
 def rows_are(text: object) -> Callable[[Path], None]:
     def damage(path: Path) -> None:
-        assert akb("eval", "-m", "random", "-t", "phonetic").returncode == 0
+        filled()
         with sqlite3.connect(path) as db:
             db.execute("UPDATE responses SET response = ?", (text,))
 
@@ -329,16 +336,16 @@ CACHES: dict[str, tuple[Callable[[Path], None], str]] = {
 
 @pytest.mark.parametrize("case", CACHES.values(), ids=CACHES)
 def test_a_damaged_cache_is_named_and_deleting_it_loses_nothing(
-    case: tuple[Callable[[Path], None], str], tmp_path: Path
+    case: tuple[Callable[[Path], None], str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     damage, wanted = case
     path = cache_file(tmp_path)
     damage(path)
-    args = ("eval", "-m", "random", "-t", "phonetic", "-o", "run")
+    args = ("eval", "-m", "random", "-t", "phonetic/rhyme", "-o", "run")
     complaint(akb(*args), "responses.sqlite: ", wanted, "--no-cache")
-    assert akb(*args, "--no-cache").returncode == 0
+    assert akb_here(capfd, *args, "--no-cache").returncode == 0
     shutil.rmtree(path.parent)
-    assert akb(*args[:-1], "other").returncode == 0
+    assert akb_here(capfd, *args[:-1], "other").returncode == 0
 
 
 # -- replies that are hard to keep -----------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -9,10 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from tones import write_tone
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
-EMBEDDED = {"akb-tiny", "random", "first", "longest"}
+EMBEDDED = {"akb-tiny", "akb-reader", "random", "first", "longest"}
 
 
 def akb(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -53,6 +55,18 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def made_mmau(folder: Path) -> Path:
+    """A folder with two questions of MMAU's form and their clips."""
+    rows = []
+    for number, key in enumerate(("a tone", "a higher tone")):
+        write_tone(folder / "test-mini-audios" / f"{number}.wav", 440 * (number + 1))
+        asked = {"id": str(number), "audio_id": f"./test-mini-audios/{number}.wav", "question": "What is heard?"}
+        of = {"choices": ["a tone", "a higher tone"], "answer": key, "task": "sound", "sub-category": "Event"}
+        rows.append(asked | of)
+    (folder / "mmau-test-mini.json").write_text(json.dumps(rows), "utf-8")
+    return folder
+
+
 def test_the_readme_has_commands() -> None:
     assert len(readme_commands()) >= 13
 
@@ -68,6 +82,8 @@ def test_every_command_of_the_readme_runs(command: str, run_folder: Path, tmp_pa
     if words[:2] == ["leaderboard", "add"]:
         words.append("--replace")
     words = [str(folders.get(word, word)) for word in words]
+    if "mmau" in words:  # whose owner's file is not here: questions of its form stand in
+        (tmp_path / "akb.toml").write_text(f'[data]\nmmau = "{made_mmau(tmp_path / "mmau")}"\n', "utf-8")
     if words == ["runs"]:
         words.append(str(run_folder.parent))
     if words[0] == "eval" and not models_of(words) <= EMBEDDED:

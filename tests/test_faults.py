@@ -50,7 +50,7 @@ SETTINGS = {
     "limit 0": ("eval -m random -t phonetic --limit 0", "limit:", "greater than or equal to 1"),
     "too many shots": ("eval -m random -t phonetic --shots 64", "64 worked examples are wanted, the task has"),
     "impossible shots": ("eval -m random -t phonetic --shots 65", "shots:", "less than or equal to 64"),
-    "listen": ("eval -m random -t phonetic --listen ear", "listen:", "'audio'"),
+    "listen": ("eval -m random -t phonetic --listen ear", "listen:", "audio, none"),
     "control": ("eval -m random -t phonetic --control it", "control:", "'choices-only'"),
     "dtype": ("eval -m akb-tiny -t phonetic --dtype float8", "dtype:", "'bfloat16'"),
     "out for several models": ("eval -m random,first -t phonetic -o x", "--out: several runs cannot share one folder"),

@@ -68,6 +68,23 @@ def test_questions_of_2_to_26_options_run_from_jsonl_by_include_and_by_path(tmp_
         assert [t.question.options for t, _ in run.judged()] == [tuple(row["choices"]) for row in rows]
 
 
+@pytest.mark.parametrize(
+    ("options", "answer", "index"),
+    [
+        ([1, 2, 3, 4], "2", 1),
+        ([1, 2, 3, 4], "C", 2),
+        ([1, 2, 3, 4], 4, 3),
+        ([0, 1], 1, 1),
+        ([2.0, 4.0], 2.0, 0),
+        (["x", "None"], "None", 1),
+        ([7, 8], 1, 1),
+    ],
+)
+def test_a_number_as_key_is_read_where_it_can_be_one_thing_only(options: list[Any], answer: Any, index: int) -> None:
+    row = {"question": "How many?", "choices": options, "answer": answer}
+    assert question_from(row, Fields(), "here", 1).answer == index
+
+
 def test_a_folder_laid_out_like_akbs_own_content_is_found_as_well(tmp_path: Path) -> None:
     folder(tmp_path / "own" / "tasks" / "mine", "q.jsonl", sized(4))
     assert first("mine", tmp_path, include=[tmp_path / "own"]).summary.rows[0].n == 3
@@ -139,6 +156,9 @@ WRONG: list[tuple[str, str, str]] = [
     ("q.jsonl", '{"question": "q", "choices": ["x", "y"], "answer": "both"}', "'both' is not one of the options"),
     ("q.jsonl", '{"question": "q", "choices": ["x", "y"], "answer": 2}', "'2' is out of range for 2 options"),
     ("q.jsonl", '{"question": "q", "choices": ["x", "y"], "answer": -1}', "out of range"),
+    ("q.jsonl", '{"question": "How many?", "choices": ["1", "2", "3", "4"], "answer": 2}',
+     "answer: 2 is an option's text, and as an index .from 0. it is the option '3'"),
+    ("q.jsonl", '{"question": "How many?", "choices": [1, 2, 3, 4], "answer": 2.0}', "answer: 2 is an option's text"),
     ("q.jsonl", '\n{"question": "q", "choices": ["x"], "answer": 0}', r":2: options: 2 to 26 are wanted, found 1"),
     ("q.jsonl", json.dumps({"question": "q", "choices": list(range(27)), "answer": 0}), "found 27"),
     ("q.jsonl", '{"choices": ["x", "y"], "answer": 0}', "no question: one of the fields"),
@@ -182,7 +202,9 @@ def test_options_and_key_survive_every_way_to_write_them(
     key = data.draw(st.integers(0, len(options) - 1))
     letter = string.ascii_uppercase[key]
     row = {"question": "q?", "choices": options, "answer": options[key]}
-    written = [row, {**row, "answer": key}]
+    written: list[Row] = [row]
+    if options[key] == str(key) or str(key) not in options:
+        written.append({**row, "answer": key})
     if not set(options) & set(string.ascii_letters):
         written.append({**row, "answer": letter})
     path = tmp_path / "q.jsonl"

@@ -12,7 +12,7 @@ from typing import Any
 
 from akb.adapters.cards import Card
 from akb.errors import AkbError, unknown
-from akb.tasks.asking import item_random
+from akb.tasks.drawing import item_random
 from akb.types import Capabilities, Choose, Option, Request, Response, Score, request_key
 
 NEVER = -100.0  # the log-probability given to what a baseline does not choose

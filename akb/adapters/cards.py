@@ -5,7 +5,7 @@ A card file (`adapters/*.yaml`) holds the models of one family. See docs/adding-
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -70,7 +70,10 @@ class Card(Strict):
         template: "chat" (use the model's chat template) or "plain" (a base model: text as it is).
         args: further arguments of the adapter, as `--set model.KEY=VALUE` would give them.
         study: the model's name in arXiv 2603.19195, where the study tested it.
+        role: what it is asked as; its settings begin with it (`--set model.KEY=VALUE`), and its name in errors.
     """
+
+    role: ClassVar[str] = "model"
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.\-]*$")
     adapter: str
@@ -88,6 +91,11 @@ class Card(Strict):
     notes: str = ""
     args: dict[str, Any] = Field(default_factory=dict)
 
+    @property
+    def instead(self) -> str:
+        """How the user names a folder in the model's place."""
+        return "--model /path/to/model"
+
 
 class CardFile(Strict):
     """A card file: a family, and its models."""
@@ -103,3 +111,9 @@ class CardFile(Strict):
             data = dict(data)
             data["models"] = [{"family": family, **m} if isinstance(m, dict) else m for m in data["models"]]
         return data
+
+
+def card_name(name: str) -> str:
+    """A name for a card, from that of a repository, folder or file."""
+    kept = "".join(c if c.isalnum() or c in ".-" else "-" for c in name.casefold())
+    return kept.strip("-.") or "model"

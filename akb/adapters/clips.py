@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from akb.errors import AkbError
+from akb.errors import AkbError, ClipError
 from akb.types import Clip
 
 _MAGIC = ((b"fLaC", "flac"), (b"OggS", "ogg"), (b"ID3", "mp3"), (b"\x1aE\xdf\xa3", "webm"))
@@ -19,7 +19,8 @@ def read_clip(clip: Clip, kinds: Mapping[str, str]) -> tuple[str, bytes]:
         kinds: of audio files that the API takes, with its words for them.
 
     Raises:
-        AkbError: it cannot be read, is another than the task meant, or is not of a kind that the API takes.
+        ClipError: it cannot be read, or is not of a kind that the API takes.
+        AkbError: it is another than the task meant.
     """
     if clip.decoding:
         raise AkbError(f"the clip is to be decoded ({clip.decoding}), and an API gets its bytes as they are",
@@ -27,13 +28,14 @@ def read_clip(clip: Clip, kinds: Mapping[str, str]) -> tuple[str, bytes]:
     try:
         data = Path(clip.path).read_bytes()
     except OSError as error:
-        raise AkbError(f"the clip cannot be read: {error.strerror}", where=clip.path) from None
+        told = f"the clip cannot be read: {error.strerror}"
+        raise ClipError(told, where=clip.path, kind="unreadable") from None
     if clip.sha256 and hashlib.sha256(data).hexdigest() != clip.sha256:
         raise AkbError("the clip has changed since the task was loaded", where=clip.path, fix="Run the same again.")
     kind = audio_kind(data)
     if kind not in kinds:
-        raise AkbError(f"this API takes {', '.join(kinds)}, and the clip is {kind or 'of an unknown kind'}",
-                       where=clip.path, fix="Convert it to wav.")  # fmt: skip
+        raise ClipError(f"this API takes {', '.join(kinds)}, and the clip is {kind or 'of an unknown kind'}",
+                        where=clip.path, fix="Convert it to wav.")  # fmt: skip
     return kinds[kind], data
 
 

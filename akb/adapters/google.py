@@ -26,7 +26,7 @@ from akb.adapters.remote import (
     read_args,
     response,
 )
-from akb.errors import AkbError
+from akb.errors import AkbError, ClipError
 from akb.types import Choose, Clip, Finish, Request, Response
 
 _FILTERS = ("SAFETY", "RECITATION", "LANGUAGE", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "MODEL_ARMOR", "ESCALATION")
@@ -109,8 +109,9 @@ class Google(Remote):
         size = sum(4 * Path(clip.path).stat().st_size / 3 for clip in clips)
         size += sum(len(message.text.encode("utf-8", "replace")) for message in request.messages)
         if clips and size > LARGEST:
-            raise AkbError(f"a request with {len(clips)} clips has {size / 2**20:.1f} MB; this API takes 20 MB at most",
-                           where=clips[0].path, fix="Shorten the clips, or convert them to mp3 or flac.")  # fmt: skip
+            told = f"a request with {len(clips)} clips has {size / 2**20:.1f} MB; this API takes 20 MB at most"
+            fix = "Shorten the clips, or convert them to mp3 or flac."
+            raise ClipError(told, where=clips[0].path, fix=fix)
 
     def _reasoning(self, thinking: Thinking, *, wanted: bool) -> dict[str, Any]:
         if not thinking.on:

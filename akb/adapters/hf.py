@@ -88,7 +88,7 @@ class HF:
 
     @cached_property
     def snapshot(self) -> snapshot.Snapshot:
-        return snapshot.find(self.card.model, self.args.revision or self.card.revision)
+        return snapshot.find(self.card.model, self.args.revision or self.card.revision, self.card.instead)
 
     @cached_property
     def template(self) -> Literal["chat", "plain"]:

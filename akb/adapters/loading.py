@@ -16,8 +16,10 @@ from akb.errors import AkbError, missing_extra
 if TYPE_CHECKING:
     from akb.adapters.hf import Args
 
+SMALLER = "Use --dtype bfloat16, --set model.quantize=4bit, or --set model.device_map=auto."
 
-def _transformers(where: str) -> Any:
+
+def imported(where: str) -> Any:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # that torch is missing is ours to say
     try:
@@ -28,7 +30,7 @@ def _transformers(where: str) -> Any:
 
 
 @contextmanager
-def _explained(where: str, what: str) -> Iterator[None]:
+def explained_load(where: str, what: str) -> Iterator[None]:
     """Turns what transformers raises for files and settings into an AkbError; its first line says what is wrong."""
     try:
         yield
@@ -43,11 +45,11 @@ def tokenizer(snapshot: Snapshot, args: Args, where: str) -> Any:
     Raises:
         AkbError: the model has none, or it cannot be loaded.
     """
-    transformers = _transformers(where)
+    transformers = imported(where)
     if not any((snapshot.folder / name).is_file() for name in TOKENIZERS) and not args.trust_remote_code:
         raise AkbError("the model has no tokenizer", where=where,
                        fix=f"One of {', '.join(TOKENIZERS)} is wanted beside its config.json.")  # fmt: skip
-    with _quiet(), _explained(where, "tokenizer"):
+    with quiet(), explained_load(where, "tokenizer"):
         loaded = transformers.AutoTokenizer.from_pretrained(
             str(snapshot.folder), trust_remote_code=args.trust_remote_code
         )
@@ -61,12 +63,12 @@ def model(snapshot: Snapshot, args: Args, dtype: str, device: str, where: str, p
     Raises:
         AkbError: it cannot be loaded, or the device or an extra is missing.
     """
-    transformers = _transformers(where)
+    transformers = imported(where)
     import torch
 
     if args.threads is not None:
         torch.set_num_threads(args.threads)
-    _check_device(device, where)
+    check_device(device, where)
     options: dict[str, Any] = {"dtype": getattr(torch, dtype), "trust_remote_code": args.trust_remote_code}
     folder = weights(snapshot)  # from a folder transformers loads just this commit, and asks the hub nothing
     source = snapshot.name if folder is None else str(folder)
@@ -79,21 +81,21 @@ def model(snapshot: Snapshot, args: Args, dtype: str, device: str, where: str, p
         options["device_map"] = args.device_map or {"": device}
     elif args.device_map is not None:
         options["device_map"] = args.device_map
-    with _quiet(), _explained(where, "model"):
+    with quiet(), explained_load(where, "model"):
         loaded = transformers.AutoModelForCausalLM.from_pretrained(source, **options)
     ends = getattr(loaded.generation_config, "eos_token_id", None)
     # transformers fills whatever a request leaves open from here: the model's own penalties and temperatures
     loaded.generation_config = transformers.GenerationConfig(eos_token_id=ends)
     if "device_map" not in options and dtype != "float32":
-        _exact_logits(loaded)
+        exact_logits(loaded)
     if args.peft is not None:
         loaded = _with_peft(loaded, args.peft, peft, where)
     if "device_map" not in options:
-        loaded = _moved(loaded, device, where)
+        loaded = moved(loaded, device, where)
     return loaded.eval()
 
 
-def _exact_logits(loaded: Any) -> None:
+def exact_logits(loaded: Any) -> None:
     """Let a half-precision model compute its logits in fp32, from its last hidden states.
 
     Half-precision logits are rounded to steps of an eighth of a nat, so that the two best options often have the very
@@ -136,7 +138,7 @@ def _products_of(half: Any, device: Any) -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
-def _moved(loaded: Any, device: str, where: str) -> Any:
+def moved(loaded: Any, device: str, where: str, fix: str = SMALLER) -> Any:
     import torch
 
     try:
@@ -145,11 +147,11 @@ def _moved(loaded: Any, device: str, where: str) -> Any:
         raise AkbError(
             "the model does not fit into the device's memory",
             where=f"{where} on {device}",
-            fix="Use --dtype bfloat16, --set model.quantize=4bit, or --set model.device_map=auto.",
+            fix=fix,
         ) from None
 
 
-def _check_device(device: str, where: str) -> None:
+def check_device(device: str, where: str) -> None:
     import torch
 
     try:
@@ -178,7 +180,7 @@ def _with_peft(loaded: Any, name: str, revision: str | None, where: str) -> Any:
         import peft
     except ImportError:
         raise missing_extra("peft", "peft", needed_for=f"{where} with adapter {name}") from None
-    with _quiet(), _explained(where, f"PEFT adapter {name}"):
+    with quiet(), explained_load(where, f"PEFT adapter {name}"):
         tuned = peft.PeftModel.from_pretrained(loaded, name, **({} if revision is None else {"revision": revision}))
     kind = tuned.active_peft_config
     if kind.is_prompt_learning and kind.peft_type != peft.PeftType.PREFIX_TUNING:
@@ -197,7 +199,7 @@ def end_ids(loaded: Any, tokenizer: Any) -> tuple[int, ...]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep transformers' progress bars and notes off the terminal while it loads."""
     import transformers.utils.logging as hf_logging
 

@@ -90,7 +90,7 @@ def read_args(card: Card, args: Mapping[str, Any], least: int = 0) -> Args:
     Raises:
         AkbError: one is unknown or wrong, or holds a secret, which the run's record would keep.
     """
-    where = f"model {card.name}"
+    where = f"{card.role} {card.name}"
     read = parse(Args, dict(args), where)
     if read.key_env is not None and not re.fullmatch(r"[A-Z_][A-Z0-9_]*", read.key_env):
         raise AkbError("key_env: the name of an environment variable is wanted, in capitals", where=where,
@@ -102,7 +102,7 @@ def read_args(card: Card, args: Mapping[str, Any], least: int = 0) -> Args:
                            fix="Give the key by key_env or key_file: settings are written down.")  # fmt: skip
     if (read.effort or read.least_effort) and (read.reasoning or card.reasoning.can) == "never":
         raise AkbError("effort: the model is said never to reason", where=where,
-                       fix="If it does, say so: --set model.reasoning=always (or switch)")  # fmt: skip
+                       fix=f"If it does, say so: --set {card.role}.reasoning=always (or switch)")  # fmt: skip
     for field in ("effort", "least_effort"):
         if isinstance(effort := getattr(read, field), int) and effort < least:
             raise AkbError(f"{field}: a word, or a number of tokens from {least} on is wanted (found {effort})",
@@ -183,7 +183,7 @@ class Remote(ABC):
 
     def __init__(self, card: Card, args: Args) -> None:
         self.card, self.args = card, args
-        self.where = f"model {card.name}"
+        self.where = f"{card.role} {card.name}"
         self.reasons = args.reasoning or card.reasoning.can
         self.prices = args.prices or card.prices
         if args.prefill and not self.PREFILLS:
@@ -194,7 +194,7 @@ class Remote(ABC):
         if self.base_url is not None:
             _address(self.base_url, f"{self.where}, base_url or {self.URL}")
         names, needed = (args.key_env,) if args.key_env else self.KEYS, args.base_url is None or bool(args.key_env)
-        self.secret = Secret(self.where, args.key_file, names, needed=needed)
+        self.secret = Secret(self.where, args.key_file, names, needed=needed, role=card.role)
         self._held: RunVar[tuple[Any, AsyncGenerator[None, None]]] = RunVar(f"client of {self.where}")
 
     @property

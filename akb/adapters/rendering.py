@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 from typing import Any, Literal
 
 from akb.adapters.cards import Reasoning
@@ -198,6 +199,16 @@ def plain(messages: Sequence[Message], reply_start: str = "") -> str:
     if not text:
         return reply_start
     return f"{text}\n{reply_start}"
+
+
+def shown(messages: Sequence[Message], reply_start: str = "") -> str:
+    """Messages as plain text for people: where a clip stands, its file's name."""
+    told = (
+        replace(message, parts=tuple(f"[audio: {Path(p.path).name}]\n" if isinstance(p, Clip) else p
+                                     for p in message.parts))
+        for message in messages
+    )  # fmt: skip
+    return plain(tuple(told), reply_start)
 
 
 def _text(message: Message, where: str) -> str:

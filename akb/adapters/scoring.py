@@ -158,7 +158,8 @@ class Scorer:
         import torch
 
         some = range(self.model.get_input_embeddings().weight.shape[0])
-        text = tuple(dict.fromkeys((*prompt[:24], *some[:24])))[:24]
+        own = [token for token in prompt[:24] if token in some]  # ids that stand for audio are not the vocabulary's
+        text = tuple(dict.fromkeys((*own, *some[:24])))[:24]
         branches = ((text[4:8],), (text[4:6] + text[:4],), (text[9:10],), (text[2:10],))
         trial = [Encoded(text[:cut], branches) for cut in (20, 24)]
         wanted = self._by_chains(trial)

@@ -27,11 +27,13 @@ class Secret(logging.Filter):
         file: a file that holds the key and nothing else; goes before `names`.
         names: of environment variables that may hold the key; the first that does counts.
         needed: without a key nothing is asked.
+        role: with what the settings of whom it is for begin.
     """
 
-    def __init__(self, where: str, file: Path | None, names: Sequence[str], *, needed: bool = True) -> None:
+    def __init__(self, where: str, file: Path | None, names: Sequence[str], *, needed: bool = True,
+                 role: str = "model") -> None:  # fmt: skip
         super().__init__()
-        self.where, self.file, self.names, self.needed = where, file, names, needed
+        self.where, self.file, self.names, self.needed, self.role = where, file, names, needed, role
         self._key = ""
 
     def read(self) -> str:
@@ -52,8 +54,8 @@ class Secret(logging.Filter):
         if not key and not self.needed:
             key = "none"  # a server of one's own seldom wants one; one that does says so
         if not key:
-            raise AkbError(f"there is no key: {source} is not set or empty", where=self.where,
-                           fix="Set it, or name another by key_env or key_file: --set model.key_env=NAME")  # fmt: skip
+            fix = f"Set it, or name another by key_env or key_file: --set {self.role}.key_env=NAME"
+            raise AkbError(f"there is no key: {source} is not set or empty", where=self.where, fix=fix)
         if not re.fullmatch(r"[!-~]+", key):  # as a header it would be refused, in an error that shows it
             raise AkbError(f"what {source} holds is no key: it has spaces or letters beyond ASCII", where=self.where)
         self._key = key

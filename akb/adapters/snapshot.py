@@ -24,6 +24,7 @@ SMALL = ("*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken")
 WEIGHTS = ("*.safetensors", "*.bin", "*.safetensors.index.json")
 CODE = ("*.py",)
 FETCHED = (*SMALL, *CODE)  # code is read by whoever set trust_remote_code, and by nobody else
+INSTEAD = "--model /path/to/model"
 COMMIT = re.compile(r"[0-9a-f]{40}")
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
 
@@ -37,12 +38,14 @@ class Snapshot:
         folder: where the small files (configuration, tokenizer) are.
         revision: commit on the hub, or "sha256:..." of a folder's files.
         local: it is a folder of the user's, not one of the hub's cache.
+        instead: how the user names a folder in its place.
     """
 
     name: str
     folder: Path
     revision: str
     local: bool
+    instead: str = INSTEAD
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -101,8 +104,11 @@ def _number(config: Mapping[str, Any], *names: str) -> int | None:
     return next((config[name] for name in names if isinstance(config.get(name), int)), None)
 
 
-def find(name: str, revision: str | None = None) -> Snapshot:
+def find(name: str, revision: str | None = None, instead: str = INSTEAD) -> Snapshot:
     """The version of a model that a name and revision mean; the small files are fetched if it is on the hub.
+
+    Args:
+        instead: how the user names a folder in the model's place; for errors.
 
     Raises:
         AkbError: there is no such folder or repository, or it cannot be reached.
@@ -114,13 +120,13 @@ def find(name: str, revision: str | None = None) -> Snapshot:
         if not (folder / "config.json").is_file():
             raise AkbError("the folder holds no model: config.json is missing", where=name)
         return Snapshot(name, folder, folder_identity(folder), local=True)
-    return _from_hub(name, revision)
+    return _from_hub(name, revision, instead)
 
 
-def _from_hub(name: str, revision: str | None) -> Snapshot:
-    with _asking(name, revision):
+def _from_hub(name: str, revision: str | None, instead: str) -> Snapshot:
+    with _asking(name, revision, instead):
         if revision is not None and COMMIT.fullmatch(revision) and (known := _on_disk(name, revision)) is not None:
-            return Snapshot(name, known, revision, local=False)
+            return Snapshot(name, known, revision, local=False, instead=instead)
         from huggingface_hub import HfApi, constants, snapshot_download
 
         gone: Exception | None = None
@@ -136,7 +142,7 @@ def _from_hub(name: str, revision: str | None) -> Snapshot:
             )
         except OSError as error:
             raise error if gone is None else gone from None
-    return Snapshot(name, folder, folder.name, local=False)
+    return Snapshot(name, folder, folder.name, local=False, instead=instead)
 
 
 def weights(snapshot: Snapshot) -> Path | None:
@@ -151,7 +157,7 @@ def weights(snapshot: Snapshot) -> Path | None:
         return snapshot.folder
     if "transformers_weights" in snapshot.config or (snapshot.folder / "adapter_config.json").is_file():
         return None
-    with _asking(snapshot.name):
+    with _asking(snapshot.name, instead=snapshot.instead):
         sizes = _sizes(snapshot)
         wanted = _weight_files(snapshot.folder, sizes)
         if any(not (snapshot.folder / file).is_file() for file in wanted):
@@ -233,7 +239,7 @@ def _unreachable(error: Exception) -> bool:
 
 
 @contextmanager
-def _asking(name: str, revision: str | None = None) -> Iterator[None]:
+def _asking(name: str, revision: str | None = None, instead: str = INSTEAD) -> Iterator[None]:
     """Ask the hub without its warnings and bars on the terminal; what it refuses is an AkbError that says why."""
     where = f"model {name}"
     try:
@@ -253,7 +259,7 @@ def _asking(name: str, revision: str | None = None) -> Iterator[None]:
         raise AkbError(
             f"the model is not (wholly) on this machine, and the Hugging Face hub cannot be reached{told}",
             where=where,
-            fix="Connect and try again, or give the folder of a copy: --model /path/to/model",
+            fix=f"Connect and try again, or give the folder of a copy: {instead}",
         ) from None
     except OSError as error:
         raise AkbError(f"cannot be fetched: {str(error).splitlines()[0]}", where=where) from None

@@ -1,4 +1,8 @@
-"""Admission: candidates that have passed become items of the bank, with an id for good and a place for the key."""
+"""Admission: candidates that have passed become items of the bank, with an id for good and a place for the key.
+
+All that is to be written is first written down as a plan beside the questions. What is cut off before that leaves the
+bank as it was; what is cut off later is carried out when the same command, or another admission, is given.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +10,21 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from akb.bank import checks
+from akb.bank import checks, readings
 from akb.bank.making import dealt
 from akb.errors import AkbError
-from akb.files import write_whole
-from akb.strict import read_jsonl
-from akb.tasks.items import Item, read_items
+from akb.files import explained, file_sha256, write_whole
+from akb.strict import Strict, parse, read_jsonl, read_text
+from akb.tasks.items import Item, Review, read_items
 
 READERS = 2  # blind ones, of the version as it is, that must agree
+PLAN = "admitting.json"
+
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -27,28 +35,65 @@ class Admission:
     refused: Mapping[str, str]
 
 
-def admit(bank: Path, files: Sequence[Path]) -> Admission:
-    """Move candidates into a bank's folder: into `questions/CATEGORY/SUBCATEGORY.jsonl`, out of their files; the logs
-    in `reviews/` follow them.
+class Write(Strict):
+    """A file as it is to be; `text` is None where it goes.
+
+    Attributes:
+        before: hash of its bytes as they were (of nothing where it was not there).
+    """
+
+    path: str
+    before: str
+    text: str | None
+
+
+class Plan(Strict):
+    """An admission that was begun.
+
+    Attributes:
+        given: the files and logs that it was asked for.
+    """
+
+    given: tuple[str, ...]
+    admitted: dict[str, Item]
+    refused: dict[str, str]
+    writes: tuple[Write, ...]
+
+
+def admit(bank: Path, files: Sequence[Path], logs: Sequence[Path] = ()) -> Admission:
+    """Move candidates into a bank's folder: into `questions/CATEGORY/SUBCATEGORY.jsonl`, out of their files. The logs
+    in `reviews/` follow them, and what `logs` say of them is copied there.
+
+    Args:
+        logs: of readings that count as reviews of the candidates whose words they are of. So do those in `reviews/`.
 
     Raises:
         AkbError: a file is damaged, or there is nothing to admit.
     """
+    given = tuple(str(path.resolve()) for path in (*files, *logs))
+    begun = _finish(bank)
+    if begun is not None and begun.given == given:
+        return Admission(begun.admitted, begun.refused)
     there = [item for _, item in read_items(sorted(bank.glob("questions/*/*.jsonl")))]
-    found = [item for _, item in read_items(files)]
-    refused = {item.id: why for item in found if (why := obstacle(item))}
+    candidates = [item for _, item in read_items(files)]
+    rows = _logs(bank, logs, {item.id: item for item in candidates})
+    found = _reviewed(candidates, [row for own in rows.values() for row in own])
+    said = readings.read(logs)
+    refused = {item.id: why + _uncounted(item, said) for item in found if (why := obstacle(item))}
     passed = [item for item in found if item.id not in refused]
     if not passed:
         told = "; ".join(f"{name}: {why}" for name, why in list(refused.items())[:5])
         raise AkbError(f"no candidate can be admitted: {told or 'there are none'}", where="akb bank admit")
     placed = dealt(passed, there, f"admitted to {len(there)}")
     admitted = dict(_numbered(placed, there))
-    orders = {old.id: _order(old, new) for old, new in zip(passed, placed, strict=True)}
-    _write_logs(bank, admitted, orders)
-    _write_questions(bank, there, admitted.values())
-    for path in files:
-        rest = [item for _, item in read_items([path]) if item.id in refused]
-        write_whole(path, map(line, rest)) if rest else path.unlink()
+    writes = _changes({
+        **_log_texts(rows, {item.id: item for item in passed}, admitted),
+        **_question_texts(bank, there, admitted.values()),
+        **_rest_texts(files, refused),
+    })  # fmt: skip
+    plan = Plan(given=given, admitted=admitted, refused=refused, writes=writes)
+    write_whole(bank / PLAN, plan.model_dump_json() + "\n")
+    _finish(bank)
     return Admission(admitted, refused)
 
 
@@ -61,13 +106,18 @@ def obstacle(item: Item) -> str:
             return "its check does not find the key, or more than the key"
     if item.kind == "computed" and item.category != "phonetic":
         return ""
-    mended = max((n for n, review in enumerate(item.reviews, 1) if review.verdict == "mended"), default=0)
-    readers = {review.by for review in item.reviews[mended:] if review.blind and review.verdict == "agrees"}
-    against = [review.by for review in item.reviews[mended:] if review.verdict in {"disagrees", "ambiguous"}]
-    accepted = any(review.verdict == "accepted" for review in item.reviews[mended:])
+    reviews = item.reviews[_mended(item) :]
+    readers = {review.by for review in reviews if review.blind and review.verdict == "agrees"}
+    against = [review.by for review in reviews if review.verdict in {"disagrees", "ambiguous"}]
+    accepted = any(review.verdict == "accepted" for review in reviews)
     if against and not accepted:
         return f"a reader disagrees ({against[0]})"
     return "" if len(readers) >= READERS or accepted else f"{len(readers)} blind readers agree, {READERS} are wanted"
+
+
+def _mended(item: Item) -> int:
+    """How many reviews are of earlier versions."""
+    return max((n for n, review in enumerate(item.reviews, 1) if review.verdict == "mended"), default=0)
 
 
 def line(item: Item) -> str:
@@ -85,33 +135,125 @@ def _numbered(items: Iterable[Item], there: Iterable[Item]) -> Iterator[tuple[st
         yield item.id, item.model_copy(update={"id": f"{item.subcategory}-{last[item.subcategory]:03d}"})
 
 
-def _order(old: Item, new: Item) -> list[int]:
-    """Where each option of the old order stands in the new one."""
-    return [new.options.index(option) for option in old.options]
+def _logs(bank: Path, logs: Sequence[Path], items: Mapping[str, Item]) -> dict[Path, list[Row]]:
+    """The rows of the logs in `reviews/`, with what the named ones say of these items; what a reader has read before,
+    in the same round and version, is replaced."""
+    folder = bank / "reviews"
+    found = {path: [row for _, row in read_jsonl(path)] for path in sorted(folder.glob("*.jsonl"))}
+    own = {path.resolve() for path in found}
+    for log in (log for log in logs if log.resolve() not in own):
+        read = [one for one in readings.read([log]) if one.item in items and one.about(items[one.item])]
+        if read:
+            old = found.get(folder / log.name, [])
+            rows = [*old, *(one.model_dump(mode="json") for one in read)]
+            found[folder / log.name] = list({_reading_key(row): row for row in rows}.values())
+    return found
 
 
-def _write_questions(bank: Path, there: Iterable[Item], new: Iterable[Item]) -> None:
+def _reading_key(row: Row) -> tuple[object, ...]:
+    return row["round"], row["by"], row["item"], row["version"]
+
+
+def _reviewed(candidates: Iterable[Item], rows: Iterable[Row]) -> list[Item]:
+    """The candidates with the reviews that readings of their very words make; what they name already is not added."""
+    of: dict[str, list[readings.Reading]] = defaultdict(list)
+    for row in rows:
+        if row.get("words"):
+            of[row["item"]].append(parse(readings.Reading, row, "reviews"))
+    found = []
+    for item in candidates:
+        more = [one.review() for one in of[item.id] if one.about(item)]
+        known = {_said(review) for review in item.reviews[_mended(item) :]}
+        new = tuple(review for review in more if _said(review) not in known)
+        found.append(item.model_copy(update={"reviews": (*item.reviews, *new)}))
+    return found
+
+
+def _said(review: Review) -> tuple[object, ...]:
+    return review.kind, review.by, review.verdict, review.blind
+
+
+def _uncounted(item: Item, said: Iterable[readings.Reading]) -> str:
+    """How many readings name a candidate but are not of its words: why they do not count."""
+    other = [one for one in said if one.item == item.id and not one.about(item)]
+    return f" ({len(other)} readings of it are of another version or other words)" if other else ""
+
+
+def _log_texts(rows: Mapping[Path, Sequence[Row]], old: Mapping[str, Item], new: Mapping[str, Item]) -> dict[Path, str]:
+    """Readings name items by their ids and options by their places, so they follow both; those of an earlier version
+    had other options, and keep their places."""
+    return {
+        path: "".join(json.dumps(_followed(row, old, new), ensure_ascii=False) + "\n" for row in own)
+        for path, own in rows.items()
+    }
+
+
+def _followed(row: Row, old: Mapping[str, Item], new: Mapping[str, Item]) -> Row:
+    name, answer = row["item"], row["answer"]
+    if name not in new:
+        return row
+    row = {**row, "item": new[name].id}
+    if row["version"] != new[name].version:
+        return row
+    order = [new[name].options.index(option) for option in old[name].options]
+    row |= {"answer": None if answer is None else order[answer], "key": order[row["key"]]}
+    return row | {"words": readings.words(new[name])} if row.get("words") == readings.words(old[name]) else row
+
+
+def _question_texts(bank: Path, there: Iterable[Item], new: Iterable[Item]) -> dict[Path, str]:
     groups: dict[tuple[str, str], list[Item]] = defaultdict(list)
     for item in (*there, *new):
         groups[item.category, item.subcategory].append(item)
-    for (category, subcategory), items in groups.items():
-        write_whole(bank / "questions" / category / f"{subcategory}.jsonl", map(line, items))
+    return {
+        bank / "questions" / category / f"{subcategory}.jsonl": "".join(map(line, items))
+        for (category, subcategory), items in groups.items()
+    }
 
 
-def _write_logs(bank: Path, admitted: Mapping[str, Item], orders: Mapping[str, Sequence[int]]) -> None:
-    """Readings name items by their ids and options by their places, so they follow both; those of an earlier version
-    had other options, and keep their places."""
-    for path in sorted((bank / "reviews").glob("*.jsonl")):
-        rows = [_followed(row, admitted, orders) for _, row in read_jsonl(path)]
-        write_whole(path, (json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+def _rest_texts(files: Iterable[Path], refused: Mapping[str, str]) -> dict[Path, str | None]:
+    """What stays in the files of candidates; a file in which none stays goes."""
+    rest = {path: [item for _, item in read_items([path]) if item.id in refused] for path in files}
+    return {path: "".join(map(line, items)) if items else None for path, items in rest.items()}
 
 
-def _followed(row: dict[str, Any], admitted: Mapping[str, Item], orders: Mapping[str, Sequence[int]]) -> dict[str, Any]:
-    name, answer = row["item"], row["answer"]
-    if name not in admitted:
-        return row
-    row = {**row, "item": admitted[name].id}
-    if row["version"] != admitted[name].version:
-        return row
-    order = orders[name]
-    return {**row, "answer": None if answer is None else order[answer], "key": order[row["key"]]}
+# -- written whole, or not at all --------------------------------------------------------------------------------
+
+
+def _changes(texts: Mapping[Path, str | None]) -> tuple[Write, ...]:
+    found = [Write(path=str(path.resolve()), before=file_sha256(path), text=text) for path, text in texts.items()]
+    return tuple(write for write in found if write.before != _after(write))
+
+
+def _after(write: Write) -> str:
+    return sha256((write.text or "").encode()).hexdigest()
+
+
+def _finish(bank: Path) -> Plan | None:
+    """Carry out the plan that lies in the bank's folder, if there is one.
+
+    Raises:
+        AkbError: a file that it would write has been changed by others since.
+    """
+    path = bank / PLAN
+    if not path.exists():
+        return None
+    plan = parse(Plan, json.loads(read_text(path)), str(path))
+    todo = [write for write in plan.writes if file_sha256(Path(write.path)) != _after(write)]
+    for write in todo:
+        if file_sha256(Path(write.path)) != write.before:
+            raise AkbError(
+                "this file was changed after an admission was cut off", where=write.path,
+                fix=f"Put it back as it was, or remove {path} and look how much of the admission is done.",
+            )  # fmt: skip
+    for write in todo:
+        _carry_out(Path(write.path), write.text)
+    with explained(path):
+        path.unlink()
+    return plan
+
+
+def _carry_out(path: Path, text: str | None) -> None:
+    with explained(path):
+        path.unlink() if text is None else path.parent.mkdir(parents=True, exist_ok=True)
+    if text is not None:
+        write_whole(path, text)

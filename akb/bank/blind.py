@@ -13,7 +13,8 @@ from datetime import date
 from akb.bank.canary import CANARY
 from akb.bank.readings import Reading, Verdict
 from akb.run import Run
-from akb.tasks.asking import Asking, item_random
+from akb.tasks.asking import Asking
+from akb.tasks.drawing import item_random
 from akb.tasks.items import Item
 from akb.tasks.multiple_choice import MultipleChoice
 from akb.types import Question, Status, Trial

@@ -29,13 +29,20 @@ def fresh(seed: int, public: Sequence[Item], templates: Iterable[Template] = TEM
     return dealt(items, (), f"akb-fresh {seed}")
 
 
-def candidates(seed: int, there: Sequence[Item], day: date, templates: Iterable[Template] = TEMPLATES) -> list[Item]:
+def candidates(
+    seed: int,
+    there: Sequence[Item],
+    day: date,
+    templates: Iterable[Template] = TEMPLATES,
+    taken: Iterable[str] = (),
+) -> list[Item]:
     """As many computed items of each template as the bank takes, numbered on as candidates of their subcategories,
-    about nothing that an item is about which is there already."""
-    numbers = Counter[str]()
-    for item in there:
-        if found := re.fullmatch(r".*-c(\d+)", item.id):
-            numbers[item.subcategory] = max(numbers[item.subcategory], int(found[1]))
+    about nothing that an item is about which is there already.
+
+    Args:
+        taken: ids besides those of the items that are there, which no candidate may have again.
+    """
+    numbers = last_numbers([*(item.id for item in there), *taken])
     proof = Review(kind="program", by="akb.bank.checks", verdict="agrees", date=day.isoformat())
     items = []
     for template in templates:
@@ -44,6 +51,15 @@ def candidates(seed: int, there: Sequence[Item], day: date, templates: Iterable[
             number = numbers[template.subcategory]
             items.append(_item(template, draft, f"{template.subcategory}-c{number:02d}", (proof,)))
     return dealt(items, (), f"candidates {seed}")
+
+
+def last_numbers(names: Iterable[str]) -> Counter[str]:
+    """The highest number that a candidate ("SUBCATEGORY-cNN") has had in each subcategory."""
+    numbers = Counter[str]()
+    for name in names:
+        if found := re.fullmatch(r"(.+)-c(\d+)", name):
+            numbers[found[1]] = max(numbers[found[1]], int(found[2]))
+    return numbers
 
 
 def _used(items: Iterable[Item], template: Template) -> set[str]:

@@ -10,8 +10,10 @@ from typing import Literal
 from pydantic import Field
 
 from akb.files import write_whole
+from akb.records import digest
 from akb.stats import agreement
 from akb.strict import Strict, parse, read_jsonl
+from akb.tasks.items import Item, Review
 
 Verdict = Literal["clear", "ambiguous", "none right", "more than one"]
 
@@ -28,6 +30,7 @@ class Reading(Strict):
         sure: how sure the reader was.
         judgement: of a human reader who was then shown the key; empty before that.
         comment: what is to be mended, or why it is rejected.
+        words: what was read, as `words` has it; empty where that was not kept.
     """
 
     round: int = Field(ge=1)
@@ -46,6 +49,7 @@ class Reading(Strict):
     judgement: Literal["accepted", "rejected", "mend", ""] = ""
     comment: str = ""
     canary: str
+    words: str = ""
 
     @property
     def label(self) -> Hashable:
@@ -56,6 +60,25 @@ class Reading(Strict):
     def agrees(self) -> bool:
         """Whether the reader finds the key, and nothing wrong."""
         return self.verdict == "clear" and self.answer == self.key
+
+    def about(self, item: Item) -> bool:
+        """Whether it is of an item as that is now: the same id and version, and the same words."""
+        return (self.item, self.version, self.words) == (item.id, item.version, words(item))
+
+    def review(self) -> Review:
+        """As an item keeps it. Whoever rejects an item or wants it mended, once the key is shown, disagrees."""
+        against = self.judgement in {"rejected", "mend"}
+        verdict: Literal["agrees", "disagrees", "ambiguous"] = "ambiguous"
+        if self.verdict == "clear":
+            verdict = "agrees" if self.agrees and not against else "disagrees"
+        fault = "" if self.verdict in {"clear", "ambiguous"} else self.verdict
+        note = "; ".join(text for text in (fault, self.note, self.comment) if text)
+        return Review(kind=self.kind, by=self.by, verdict=verdict, blind=self.blind, date=self.date, note=note)
+
+
+def words(item: Item) -> str:
+    """16 hex digits over what is read of an item: stem, options in their order, and the key."""
+    return digest([item.question, item.options, item.answer])[:16]
 
 
 def read(paths: Sequence[Path]) -> list[Reading]:
@@ -85,7 +108,8 @@ class Agreement:
         twice: that two readers or more have read.
         key: share of readings that agree with the key.
         raw: share of pairs of readings that are the same, from 0 to 1, with its 95 % interval.
-        cohen, gwet, krippendorff: beyond chance, at most 1. NaN where they are not defined.
+        cohen, gwet, krippendorff: beyond chance, at most 1. NaN where they are not defined. Of more than two readers
+            Cohen's is the mean over pairs, each weighted by the items that both have read.
     """
 
     name: str

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import Field
 
 from akb.bank.canary import CANARY
+from akb.bank.making import last_numbers
 from akb.errors import AkbError
 from akb.run import Run
 from akb.strict import Strict, parse
@@ -114,12 +115,16 @@ def read_reply(text: str) -> tuple[list[Written], list[str]]:
     return written, refused
 
 
-def harvest(run: Run, there: Sequence[Item], by: str) -> Harvest:
-    """The candidates of a run of `Writing`: of the right form, with four different options, and not asked before."""
+def harvest(run: Run, there: Sequence[Item], by: str, taken: Iterable[str] = ()) -> Harvest:
+    """The candidates of a run of `Writing`: of the right form, with four different options, and not asked before.
+
+    Args:
+        taken: ids besides those of the items that are there, which no candidate may have again.
+    """
     items: list[Item] = []
     refused: list[str] = []
     places = {trial.id: trial.question for trial, _ in run.judged()}
-    numbers = [int(found[1]) for item in there if (found := re.search(r"-c(\d+)$", item.id))]
+    numbers = last_numbers([*(item.id for item in there), *taken])
     stems = {_plain(item.question) for item in there}
     for trial_id, _, response in run.responses():
         written, wrong = read_reply(response.text or "")
@@ -131,8 +136,9 @@ def harvest(run: Run, there: Sequence[Item], by: str) -> Harvest:
                 refused.append(f"asked before: {one.question}")
             else:
                 stems.add(_plain(one.question))
-                number = max(numbers, default=0) + len(items) + 1
-                items.append(_item(one, places[trial_id], number, by))
+                place = places[trial_id]
+                numbers[place.subcategory] += 1
+                items.append(_item(one, place, numbers[place.subcategory], by))
     return Harvest(tuple(items), tuple(refused))
 
 

@@ -13,11 +13,17 @@ import typer
 
 from akb.cli import (
     bank,
+    caption,
+    cascade,
     compare,
     correlate,
     doctor,
     eval,
     export,
+    fetch,
+    lalm,
+    lalm_data,
+    lalm_train,
     leaderboard,
     ls,
     merge,
@@ -57,6 +63,8 @@ def _akb(
 
 
 app.command("eval")(eval.eval_)
+app.command("caption")(caption.caption)
+app.command("fetch")(fetch.fetch)
 app.command("merge")(merge.merge)
 app.command("score")(score.score)
 app.command("show")(show.show)
@@ -67,8 +75,12 @@ app.command("ls")(ls.ls)
 app.command("validate")(validate.validate)
 app.command("doctor")(doctor.doctor)
 app.command("runs")(runs.runs)
+app.add_typer(cascade.app, name="cascade")
 app.add_typer(export.app, name="export")
 app.add_typer(bank.app, name="bank")
+lalm.app.command("data")(lalm_data.data)
+lalm.app.command("train")(lalm_train.train)
+app.add_typer(lalm.app, name="lalm")
 app.add_typer(leaderboard.app, name="leaderboard")
 
 

@@ -88,6 +88,10 @@ def compare(
     items: Annotated[int, typer.Option(min=0, help="Questions on which they differ, to show.")] = 5,
     draws: Annotated[int, typer.Option(min=100, help="Of the bootstrap of ranks.")] = 10_000,
     seed: Annotated[int, typer.Option(min=0, help="Of what is drawn.")] = 0,
+    across_listening: Annotated[
+        bool,
+        typer.Option("--across-listening", help="Runs may differ in how audio was heard (a cascade, its control)."),
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Compare models on the same questions: akb compare runs/one/... runs/two/...
@@ -108,7 +112,7 @@ def compare(
             "part by luck in these very questions, so that p and intervals against it would be too good",
             where="akb compare", fix="Name a model chosen beforehand: --reference MODEL",
         )  # fmt: skip
-    loaded = _load(runs)
+    loaded = _load(runs, across_listening)
     if reference is not None and reference not in loaded:
         raise unknown("run here", reference, loaded, see="Here are: " + ", ".join(loaded))
     found, records = _compared(loaded, reference if family == "all" else None, by, draws, seed)
@@ -129,11 +133,11 @@ def compare(
 # -- what is compared ----------------------------------------------------------------------------------------------
 
 
-def _load(paths: Sequence[Path]) -> dict[str, Run]:
+def _load(paths: Sequence[Path], across_listening: bool) -> dict[str, Run]:
     """The runs by name, if they can be compared.
 
     Raises:
-        AkbError: fewer than two, one twice, or runs of different tasks, versions or protocols.
+        AkbError: fewer than two, one twice, or runs of different tasks, versions, protocols or ways of hearing.
     """
     from akb import records
     from akb.run import Run
@@ -143,22 +147,26 @@ def _load(paths: Sequence[Path]) -> dict[str, Run]:
     if len({path.resolve() for path in paths}) < len(paths):
         raise AkbError("a run is given twice", where="akb compare")
     runs = [Run.load(path) for path in paths]
-    first = _setting(runs[0])
+    first = _setting(runs[0], across_listening)
     for run in runs[1:]:
-        if changes := records.changed_fields(first, _setting(run)):
+        if changes := records.changed_fields(first, _setting(run, across_listening)):
             raise AkbError(
                 "not comparable with the first run; it differs in " + "; ".join(changes[:4]), where=str(run.path),
-                fix="Ask both models the same version of a task by the same protocol.",
+                fix="Ask both models the same version of a task by the same protocol; to compare ways of hearing add "
+                "--across-listening.",
             )  # fmt: skip
     names = [run.manifest.model for run in runs]
+    if across_listening:
+        names = [f"{name}, {run.manifest.identity.get('listen')}" for name, run in zip(names, runs, strict=True)]
     return {
         name if names.count(name) == 1 else f"{name} ({run.path})": run for name, run in zip(names, runs, strict=True)
     }
 
 
-def _setting(run: Run) -> dict[str, Any]:
-    identity = run.manifest.identity
-    return {name: identity.get(name) for name in SAME} | {"protocol label": run.manifest.protocol}
+def _setting(run: Run, across_listening: bool) -> dict[str, Any]:
+    """What must be the same; the protocol's label tells of listening too."""
+    same = {name: run.manifest.identity.get(name) for name in SAME if name != "listen" or not across_listening}
+    return same if across_listening else same | {"protocol label": run.manifest.protocol}
 
 
 Judged = dict[str, dict[str, tuple["Trial", "Outcome"]]]
@@ -252,15 +260,15 @@ def _family(
 
 
 def _pair(part: str, scores: Scores, names: tuple[str, str], places: tuple[int, int], seed: int) -> Pair:
-    from akb.leaderboards.board import detectable
     from akb.stats import paired
     from akb.stats.intervals import design_effect
+    from akb.stats.power import detectable_between
 
     a, b = (scores.values[place] for place in places)
     own, p = paired.difference(a, b, scores.clusters), paired.permutation(a, b, scores.clusters, seed=seed)
     test = paired.mcnemar(a, b) if _binary(scores.values[list(places)]) else None
     design = design_effect(a - b, scores.clusters)
-    least = detectable([a - b], scores.clusters)
+    least = detectable_between([a - b], scores.clusters)
     return Pair(
         part=part, first=names[0], second=names[1], n=len(a), difference=own.value, low=own.low, high=own.high,
         first_only=None if test is None else test.first, second_only=None if test is None else test.second,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,9 +14,9 @@ from akb.errors import EXIT_INCOMPLETE, AkbError, unknown
 
 if TYPE_CHECKING:
     from akb.calling import Budget
-    from akb.evaluation import Plan, RunConfig
+    from akb.cli.carrying import Done
+    from akb.plan import Plan, RunConfig
     from akb.registry import Registry
-    from akb.run import Run
 
 
 PAID = frozenset({"openai", "anthropic", "google"})  # adapters whose answers cost money
@@ -32,7 +32,13 @@ def eval_(
         str | None, typer.Option(help="Only one part of the questions, e.g. 2/4; akb merge puts the parts together.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of option orders and sampling [default: 0].")] = None,
-    control: Annotated[str | None, typer.Option(help="choices-only: withhold the question.")] = None,
+    control: Annotated[
+        str | None,
+        typer.Option(
+            help="choices-only: withhold the question. none: ask audio questions without the controls that belong "
+            "beside their score."
+        ),
+    ] = None,
     listen: options.Listen = None,
     data: options.Data = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda:0, mps, or several: cuda:0,cuda:1.")] = None,
@@ -47,7 +53,9 @@ def eval_(
     include: options.Include = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The run's folder [default: below runs/].")] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not use earlier responses.")] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Remove the run that is there, and ask anew.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Remove the run that is there (not captions), and ask anew.")
+    ] = False,
     max_cost: Annotated[
         float | None,
         typer.Option("--max-cost", min=0.0, help="Stop before these runs have cost more than so many US dollars."),
@@ -78,15 +86,19 @@ def eval_(
         "protocol_args": changes["protocol"],
         "model_args": {**changes["model"], **_given(device=device, dtype=dtype, engine=engine)},
         "task_args": changes["task"],
+        "captioner_args": changes["captioner"],
     }
     configs = list(_configs(config, options.split_names(model), options.split_names(task), _given(**direct), extra))
+    bare = control is not None or shard is not None  # a shard's controls would be shards of their own
     if dry_run:
-        _dry_run(configs, found, json)
+        _dry_run(configs, found, json, bare=bare)
         return
-    budget = _budget(max_cost)
-    runs = list(_carry_out(configs, found, out, budget, cache=not no_cache, fresh=fresh, quiet=json))
-    _print(runs, json)
-    if any(run.manifest.status == "incomplete" for run in runs):
+    from akb.cli.carrying import Carrying
+
+    carrying = Carrying(found, out, _budget(max_cost), not no_cache, fresh, quiet=json, bare=bare)
+    done = list(carrying.carry_out(configs))
+    _print(done, json)
+    if any(run.manifest.status == "incomplete" for one in done for run in one.all()):
         raise typer.Exit(EXIT_INCOMPLETE)
 
 
@@ -104,7 +116,7 @@ def _configs(
     file: Path | None, models: list[str], tasks: list[str], direct: dict[str, Any], extra: dict[str, dict[str, Any]]
 ) -> Iterator[RunConfig]:
     """The settings of each run: those of the run file, with the command line's over them."""
-    from akb.evaluation import RunConfig
+    from akb.plan import RunConfig
     from akb.strict import parse, read_yaml
 
     base: dict[str, Any] = {}
@@ -135,7 +147,7 @@ def _configs(
 
 def _spelled_out(loaded: dict[str, Any], where: str) -> dict[str, Any]:
     """A run file's settings, with the options that stand for a setting put in its place."""
-    from akb.evaluation import RunConfig
+    from akb.plan import RunConfig
 
     base = dict(loaded)
     for short, of in {"shots": "protocol_args", **dict.fromkeys(("device", "dtype", "engine"), "model_args")}.items():
@@ -150,71 +162,65 @@ def _spelled_out(loaded: dict[str, Any], where: str) -> dict[str, Any]:
     return base
 
 
-def _carry_out(
-    configs: list[RunConfig],
-    registry: Registry,
-    out: Path | None,
-    budget: Budget | None,
-    *,
-    cache: bool,
-    fresh: bool,
-    quiet: bool,
-) -> Iterator[Run]:
-    from akb.cli.progress import watching
-    from akb.evaluation import execute, plans
-
-    if out is not None and sum(len(registry.select(config.task)) for config in configs) > 1:
-        raise AkbError("several runs cannot share one folder", where="--out", fix="Leave --out away.")
-    for config in configs:
-        for plan in plans(config, registry):
-            folder = out if out is not None else registry.settings.runs / plan.folder_name
-            with watching(plan, folder, quiet=quiet) as progress:
-                yield execute(
-                    plan, folder, registry.settings, cache=cache, progress=progress, fresh=fresh, budget=budget
-                )
-
-
-def _print(runs: list[Run], json: bool) -> None:
+def _print(done: Sequence[Done], json: bool) -> None:
     from akb import report
+    from akb.cascades.report import beside_table, beside_told
 
     if json:
-        report.print_json([run.to_dict() for run in runs])
+        report.print_json([one.run.to_dict() | beside_told(one.run, one.controls) for one in done])
         return
-    several = len(runs) > 1
-    for run in runs:
+    several = len(done) > 1
+    for one in done:
+        run = one.run
         baseline = all("baseline" in str(p.get("adapter")) for p in run.manifest.identity["parties"].values())
         if not (several and baseline):
             report.show(report.run_table(run))
             report.show("")
+            if one.controls:
+                report.show(beside_table(run, one.controls))
+                report.show("")
     if several:
-        for table in report.comparisons(runs):
+        for table in report.comparisons([one.run for one in done]):
             report.show(table)
 
 
-def _dry_run(configs: list[RunConfig], registry: Registry, json: bool) -> None:
+def _dry_run(configs: list[RunConfig], registry: Registry, json: bool, *, bare: bool) -> None:
     """What would be asked of whom, what it would take, and the first question as text; the model's own files are not
     needed."""
     from akb import report
-    from akb.evaluation import plans
+    from akb.cascades.captions import Foreseen
+    from akb.cascades.foreseeing import told as told_ahead
+    from akb.cli.carrying import controls_of
+    from akb.evaluation import foreseen, plans
 
-    found = [_foretold(plan, registry) for config in configs for plan in plans(config, registry)]
+    found, ahead = [], []
+    for plan in (plan for config in configs for plan in plans(config, registry)):
+        asked = {"": plan} if bare else {"": plan, **controls_of(plan, registry)}
+        for label, one in asked.items():
+            one = foreseen(one, registry)
+            found.append(foretold(one, registry, label))
+            ahead += [one.captions] if isinstance(one.captions, Foreseen) else []
     if json:
         report.print_json(found)
         return
     for run in found:
         report.show("\n".join(f"{name}: {value}" for name, value in run.items() if name != "first" and value))
         report.show(f"the first question, as plain text:\n\n{run['first']}\n")
-    costs = [run["cost at most, $"] for run in found if run["cost at most, $"] is not None]
+    captions, price = told_ahead(ahead)
+    for line in captions:
+        report.show(f"captions: {line}")
+    costs = [run["cost at most, $"] for run in found if run["cost at most, $"] is not None] + [price] * bool(price)
     unknown = [run["model"] for run in found if run["cost at most, $"] is None and run["adapter"] in PAID]
-    if len(costs) > 1 or (costs and unknown):
-        without = f", without {', '.join(unknown)}, whose price is not known" if unknown else ""
+    unknown += ["the captions"] * (price is None)
+    if len(costs) > 1 or price or (costs and unknown):
+        without = f", without {', '.join(dict.fromkeys(unknown))}, whose price is not known" if unknown else ""
         report.show(f"cost of all at most: ${math.ceil(100 * sum(costs)) / 100:.2f}{without}")
 
 
-def _foretold(plan: Plan, registry: Registry) -> dict[str, Any]:
+def foretold(plan: Plan, registry: Registry, label: str) -> dict[str, Any]:
     """A plan's requests, tokens and cost; of a task that asks again after the first responses, those of the first."""
     from akb.adapters.pricing import estimate
-    from akb.adapters.rendering import plain
+    from akb.adapters.rendering import shown
     from akb.engine import check_capabilities
     from akb.types import Priced
 
@@ -231,9 +237,12 @@ def _foretold(plan: Plan, registry: Registry) -> dict[str, Any]:
             told = adapter.estimate(request) if isinstance(adapter, Priced) else estimate(request)
             requests, prompt, reply = requests + 1, prompt + told.prompt_tokens, reply + told.reply_tokens
             cost = None if cost is None or told.cost is None else cost + told.cost
-    assert first is not None  # a task without questions or requests is refused before
+    if first is None:
+        raise AkbError("none of its questions can be heard", where=f"task {plan.task_label}")
     return {
         "model": plan.model,
+        "control": label,
+        **_described(plan),
         **_card(plan, registry),
         "task": plan.task_label,
         "protocol": plan.protocol.name if plan.protocol else "",
@@ -242,8 +251,20 @@ def _foretold(plan: Plan, registry: Registry) -> dict[str, Any]:
         "prompt tokens, about": prompt,
         "reply tokens, at most": reply,
         "cost at most, $": None if cost is None else round(cost, 4),
-        "first": plain(first.messages, getattr(first, "reply_start", "")),
+        "first": shown(first.messages, getattr(first, "reply_start", "")),
     }
+
+
+def _described(plan: Plan) -> dict[str, Any]:
+    """What a cascade still needs before it can be asked, and what that may cost: once for all runs that need it, so it
+    is not in a run's own cost."""
+    from akb.cascades.captions import Foreseen
+    from akb.cascades.foreseeing import told
+
+    if not isinstance(plan.captions, Foreseen):
+        return {"captions": ""}
+    lines, price = told([plan.captions])
+    return {"captions": "; ".join(lines), "captions' cost at most, $": None if price is None else round(price, 4)}
 
 
 def _card(plan: Plan, registry: Registry) -> dict[str, Any]:

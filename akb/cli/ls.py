@@ -14,21 +14,24 @@ if TYPE_CHECKING:
     from akb.registry import Registry
     from akb.tasks.folder import Folder
 
-KINDS = ("tasks", "models", "protocols")
+KINDS = ("tasks", "models", "captioners", "protocols")
 
 
 def ls(
-    what: Annotated[str, typer.Argument(help="tasks, models or protocols", autocompletion=lambda: list(KINDS))],
+    what: Annotated[
+        str, typer.Argument(help="tasks, models, captioners or protocols", autocompletion=lambda: list(KINDS))
+    ],
     include: options.Include = None,
     json: options.Json = False,
 ) -> None:
-    """List tasks, models or protocols."""
+    """List tasks, models, captioners or protocols."""
     from akb import report
 
     if what not in KINDS:
         raise unknown("list", what, KINDS, see=f"Wanted: {', '.join(KINDS)}.")
     registry = options.registry(include)
-    rows = {"tasks": _tasks, "models": _models, "protocols": _protocols}[what](registry)
+    listed = {"tasks": _tasks, "models": _models, "captioners": _captioners, "protocols": _protocols}
+    rows = listed[what](registry)
     if json:
         report.print_json(rows)
         return
@@ -89,6 +92,20 @@ def _models(registry: Registry) -> list[dict[str, object]]:
             "study": card.study or "",
         }
         for card in registry.cards.values()
+    ]
+
+
+def _captioners(registry: Registry) -> list[dict[str, object]]:
+    known = registry.cascades
+    return [
+        {
+            "name": card.name,
+            "adapter": card.adapter if known.describes(card) else f"{card.adapter} (not installed)",
+            "model": " + ".join(card.parts) or card.model,
+            "prompt": card.prompt or "",
+            "notes": card.notes,
+        }
+        for card in known.cards.values()
     ]
 
 

@@ -10,7 +10,7 @@ import typer
 from akb.errors import AkbError
 
 if TYPE_CHECKING:
-    from akb.evaluation import RunConfig
+    from akb.plan import RunConfig
     from akb.registry import Registry
 
 
@@ -53,12 +53,23 @@ ProtocolName = Annotated[
     typer.Option("--protocol", "-p", autocompletion=_names("protocol"), help="How to ask [default: akb-v1]."),
 ]
 Shots = Annotated[int | None, typer.Option("--shots", "-k", help="Worked examples before each question.")]
-Listen = Annotated[str | None, typer.Option(help="How audio is heard: audio, none.")]
-Data = Annotated[Path | None, typer.Option(help="The file with the questions, for tasks that need one.")]
+Listen = Annotated[
+    str | None,
+    typer.Option(
+        help="How audio is heard: audio, none, silence, shuffled (another item's), caption:NAME (a cascade), "
+        "shuffled-caption:NAME."
+    ),
+]
+Data = Annotated[
+    Path | None, typer.Option(help="The file with the questions, or the folder with them and their audio.")
+]
 Set = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", "-s", help="Any other setting: protocol.KEY=VALUE, model.KEY=VALUE, task.KEY=VALUE. May be repeated."
+        "--set",
+        "-s",
+        help="Any other setting: protocol.KEY=VALUE, model.KEY=VALUE, task.KEY=VALUE, captioner.KEY=VALUE (of one of "
+        "several: captioner.NAME.KEY=VALUE). May be repeated.",
     ),
 ]
 
@@ -76,15 +87,15 @@ def split_names(values: list[str] | None) -> list[str]:
 
 
 def settings(pairs: list[str] | None, *, shots: int | None = None) -> dict[str, dict[str, Any]]:
-    """`--set` pairs by what they are settings of: protocol, model, task. Values are read as YAML; `--shots` is a short
-    way to say protocol.shots.
+    """`--set` pairs by what they are settings of: protocol, model, task, captioner. Values are read as YAML;
+    `--shots` is a short way to say protocol.shots.
 
     Raises:
-        AkbError: a pair is not of the form protocol.KEY=VALUE, model.KEY=VALUE or task.KEY=VALUE.
+        AkbError: a pair is not of the form protocol.KEY=VALUE (or of model, task, captioner).
     """
     from akb.strict import parse_yaml
 
-    found: dict[str, dict[str, Any]] = {"protocol": {}, "model": {}, "task": {}}
+    found: dict[str, dict[str, Any]] = {name: {} for name in ("protocol", "model", "task", "captioner")}
     for pair in pairs or []:
         name, equals, value = pair.partition("=")
         of, dot, key = name.partition(".")
@@ -92,7 +103,7 @@ def settings(pairs: list[str] | None, *, shots: int | None = None) -> dict[str, 
             raise AkbError(
                 f"{pair!r} is not a setting",
                 where="--set",
-                fix="Wanted: protocol.KEY=VALUE, model.KEY=VALUE, task.KEY=VALUE.",
+                fix="Wanted: protocol.KEY=VALUE, model.KEY=VALUE, task.KEY=VALUE, captioner.KEY=VALUE.",
             )
         found[of][key] = parse_yaml(value, f"--set {name}")
     if shots is not None:
@@ -102,7 +113,7 @@ def settings(pairs: list[str] | None, *, shots: int | None = None) -> dict[str, 
 
 def run_config(where: str, changes: dict[str, dict[str, Any]], **values: Any) -> RunConfig:
     """The settings of a run from options (None: not given) and `--set` pairs, for commands that ask nobody."""
-    from akb.evaluation import RunConfig
+    from akb.plan import RunConfig
     from akb.strict import parse
 
     given = {name: value for name, value in values.items() if value is not None}

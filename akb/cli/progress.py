@@ -13,25 +13,30 @@ from akb.types import Fault, Outcome, Trial
 
 if TYPE_CHECKING:
     from akb.engine import Progress
-    from akb.evaluation import Plan
 
 EVERY = 30.0  # seconds between lines where the output is not a terminal
 
 
 @contextmanager
-def watching(plan: Plan, folder: Path, *, quiet: bool) -> Iterator[Progress]:
-    """Watch a run; when it is interrupted, say what is kept and how to go on."""
+def watching(
+    label: str, folder: Path, *, quiet: bool, what: str = "questions", scored: str = "accuracy"
+) -> Iterator[Progress]:
+    """Watch a run; when it is interrupted, say what is kept and how to go on.
+
+    Args:
+        what: what the run has many of.
+        scored: what the mean of their scores is.
+    """
     from akb.engine import Silent
 
-    label = f"{plan.model} on {plan.task_label}"
     try:
         if quiet:
             yield Silent()
         elif sys.stderr.isatty():
-            with _Terminal(label) as bar:
+            with _Terminal(label, scored) as bar:
                 yield bar
         else:
-            yield _Plain(label)
+            yield _Plain(label, what, scored)
     except KeyboardInterrupt:
         print(
             f"\nakb: interrupted. What was answered is kept in {folder}\n  Give the same command again to go on.",
@@ -43,8 +48,8 @@ def watching(plan: Plan, folder: Path, *, quiet: bool) -> Iterator[Progress]:
 class _Plain:
     """A line every half minute."""
 
-    def __init__(self, label: str) -> None:
-        self.label = label
+    def __init__(self, label: str, what: str, scored: str) -> None:
+        self.label, self.what, self.scored = label, what, scored
         self.last = time.monotonic()
         self.done, self.score, self.faults = 0, 0.0, 0
 
@@ -61,12 +66,14 @@ class _Plain:
         self.done += 1
         self.score += outcome.score
         if self._due():
-            self._tell(f"{self.done} of {self.trials} questions, accuracy {100 * self.score / self.done:.1f} %")
+            share = f"{self.scored} {100 * self.score / self.done:.1f} %"
+            self._tell(f"{self.done} of {self.trials} {self.what}, {share}")
 
     def faulted(self, fault: Fault, limit: int) -> None:
         self.faults += 1
         if self._due():  # nothing but faults for a while is worth a line of its own
-            self._tell(f"{self.done} of {self.trials} questions, {self.faults} failed calls; the last: {fault.message}")
+            faults = f"{self.faults} failed calls; the last: {fault.message}"
+            self._tell(f"{self.done} of {self.trials} {self.what}, {faults}")
 
     def _due(self) -> bool:
         if time.monotonic() - self.last < EVERY:
@@ -81,7 +88,7 @@ class _Plain:
 class _Terminal:
     """A bar over requests; those of trials not yet heard of are reckoned to be as many as those of the others."""
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, scored: str) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -97,6 +104,7 @@ class _Terminal:
             transient=True,
         )
         self.task = self.bar.add_task(label, total=None, rate="loading", accuracy="", faults="")
+        self.scored = scored
         self.trials = self.heard = self.expected = self.judged_trials = self.new = self.faults = 0
         self.score = 0.0
         self.started = time.monotonic()
@@ -131,7 +139,7 @@ class _Terminal:
         self.judged_trials += 1
         self.score += outcome.score
         accuracy = 100 * self.score / self.judged_trials
-        self.bar.update(self.task, accuracy=f"accuracy {accuracy:.1f} % of {self.judged_trials}")
+        self.bar.update(self.task, accuracy=f"{self.scored} {accuracy:.1f} % of {self.judged_trials}")
 
     def faulted(self, fault: Fault, limit: int) -> None:
         self.faults += 1

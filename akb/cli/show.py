@@ -22,6 +22,7 @@ def show(
     protocol: options.ProtocolName = None,
     shots: options.Shots = None,
     seed: Annotated[int, typer.Option(help="Of the option order.")] = 0,
+    listen: options.Listen = None,
     data: options.Data = None,
     set_: options.Set = None,
     include: options.Include = None,
@@ -29,12 +30,13 @@ def show(
 ) -> None:
     """Show a question as it is asked: the rendered prompt, token ids, BOS count, continuations and key."""
     from akb import report
-    from akb.evaluation import unmanned
+    from akb.evaluation import foreseen, unmanned
 
     registry = options.registry(include)
     changes = options.settings(set_, shots=shots)
-    config = options.run_config("akb show", changes, model=model, task=[task], protocol=protocol, seed=seed, data=data)
-    plan = unmanned(config, registry, registry.select(config.task)[0])
+    config = options.run_config("akb show", changes, model=model, task=[task], protocol=protocol, seed=seed,
+                                listen=listen, data=data)  # fmt: skip
+    plan = foreseen(unmanned(config, registry, registry.select(config.task)[0]), registry)
     question = _question(list(plan.questions()), item, task)
     adapter = registry.adapter(registry.card(model), config.model_args) if model else None
     told = _told(plan.task, question, adapter)
@@ -74,14 +76,14 @@ def _told(task: Task, question: Question, adapter: Any) -> dict[str, Any]:
 
 
 def _request(request: Request, preview: Preview | None) -> dict[str, Any]:
-    from akb.adapters.rendering import plain
+    from akb.adapters.rendering import shown
     from akb.types import Choose
 
     found: dict[str, Any] = {"options": [f"{o.label}. {o.text}" for o in request.options]}
     if isinstance(request, Choose):
         found["continuations"] = [list(group) for group in request.continuations]
     if preview is None:
-        return {**found, "prompt": plain(request.messages, getattr(request, "reply_start", ""))}
+        return {**found, "prompt": shown(request.messages, getattr(request, "reply_start", ""))}
     found |= {"prompt": preview.text, "ids": list(preview.ids), "tokens": len(preview.ids), "bos": preview.bos_count}
     if preview.continuations:
         found["continuation_ids"] = [[list(ids) for ids in group] for group in preview.continuations]

@@ -107,23 +107,33 @@ def checked(run: Run, registry: Registry) -> tuple[Entry, list[BoardItem]]:
 
 def _wanted(run: Run, registry: Registry) -> tuple[dict[str, BoardItem] | None, str]:
     """The items that the run's task has here; None, and why, where it is not at hand in that version."""
-    from akb.evaluation import RunConfig, unmanned
+    from akb.evaluation import unmanned
+    from akb.plan import RunConfig
     from akb.strict import parse
+    from akb.tasks.listening import Listening
 
     identity = run.manifest.identity
     told = identity.get("task", {})
     try:
-        config = parse(RunConfig, run.manifest.config, str(run.path))
-        for selection in registry.select(config.task):
+        told_config = parse(RunConfig, run.manifest.config, str(run.path))
+        deaf = Listening.parse(told_config.listen).way == "none"
+        for selection in registry.select(told_config.task):
             if selection.task == told.get("name") and list(selection.parts) == list(identity.get("parts", ())):
-                plan = unmanned(config, registry, selection)
-                version = plan.task.version
+                listen = "none" if deaf or _is_rendered(selection.task, registry) else "audio"
+                plan = unmanned(told_config.model_copy(update={"listen": listen}), registry, selection)
+                version = plan.task.describe().get("version")
                 if version != told.get("version"):
                     return None, f"the run has version {told.get('version')}, here is {version}"
                 return {trial.id: BoardItem.of(trial.id, trial.question) for trial in plan.trials()}, ""
     except AkbError as error:
         return None, error.what
     return None, "it is not known here"
+
+
+def _is_rendered(task: str, registry: Registry) -> bool:
+    """Whether a task's clips are made from descriptions: its items are known by these, and nothing need be made."""
+    folder = registry.folders.get(task)
+    return folder is not None and folder.file.format == "rendered"
 
 
 def _covers(items: Sequence[BoardItem], wanted: Mapping[str, BoardItem], where: str) -> None:
@@ -164,9 +174,9 @@ def _comparable(entry: Entry, others: Sequence[Entry], where: str) -> None:
 
 
 def _asked_how(entry: Entry) -> dict[str, Any]:
-    """What must be the same within a column: protocol, prompt, settings of the task, and who else was asked."""
+    """What must be the same within a column: protocol, prompt, settings of the task, captions, who else was asked."""
     identity = entry.manifest.identity
-    same = {name: identity.get(name) for name in ("protocol", "prompt", "seed", "listen", "task_args")}
+    same = {name: identity.get(name) for name in ("protocol", "prompt", "seed", "listen", "task_args", "captions")}
     return {**same, "others": {n: p for n, p in identity.get("parties", {}).items() if n != "model"}}
 
 
@@ -191,8 +201,7 @@ def flags(entry: Entry, entries: Sequence[Entry], registry: Registry, items: Map
     if entry.manifest.akb != version:
         found.append(f"made with akb {entry.manifest.akb}; most of this column with {version}")
     found += Run(Path(), entry.manifest).strangers
-    bad = sum(status != "ok" for status in entry.answers.status) / len(entry.answers.ids)
-    if bad > NOT_OK:
+    if (bad := not_ok(entry)) > NOT_OK:
         found.append(f"{100 * bad:.1f} % of the answers were not ok; they count as wrong")
     if wrong := _errata(entry, registry, items):
         found.append(f"{len(wrong)} items were found wrong since: {_some(wrong)}")
@@ -200,6 +209,13 @@ def flags(entry: Entry, entries: Sequence[Entry], registry: Registry, items: Map
     if (own := _dtype(entry)) and own != (usual := _usual(dtypes)):
         found.append(f"computed in {own}; most of this column in {usual}")
     return found
+
+
+def not_ok(entry: Entry) -> float:
+    """The share of an entry's answers, from 0 to 1, that are no readable choice (wrong format, refused, empty,
+    truncated, error). An item that was asked in several orders has an answer for each."""
+    asked = sum(one.asked for one in entry.answers.counts)
+    return (asked - sum(one.good for one in entry.answers.counts)) / asked
 
 
 def _usual(values: Iterable[str]) -> str:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from akb.errors import AkbError
 from akb.leaderboards import admission
@@ -238,7 +237,7 @@ def result(sheet: Sheet, number: int, registry: Registry) -> Data:
     statuses = Counter(entry.answers.status)
     values, n, rank = scores.values[number], len(sheet.items), sheet.ranks[number]
     counts = entry.answers.counts
-    asked, good, right = (sum(getattr(one, name) for one in counts) for name in ("asked", "good", "right"))
+    good, right = sum(one.good for one in counts), sum(one.right for one in counts)
     kept = {item.id: item for item in sheet.items}
     return {
         "n": n,
@@ -250,14 +249,14 @@ def result(sheet: Sheet, number: int, registry: Registry) -> Data:
         "macro": None if averages.macro is None else averages.macro.value,
         "macro_sub": None if averages.macro_sub is None else averages.macro_sub.value,
         "chance_corrected": averages.above_chance.value,
-        "not_ok": (asked - good) / asked,
+        "not_ok": admission.not_ok(entry),
+        "coverage": 1 - entry.answers.status.count("error") / n,
         "readable": right / good if good else None,
         "by_chance": (float(values.sum()) + _guessed(sheet, entry)) / n,
         "statuses": dict(sorted(statuses.items())),
         "rank": [rank.low, rank.high],
         "rank_point": rank.rank,
         "best": rank.best,
-        "coverage": len(entry.answers.ids) / n,
         "flags": admission.flags(entry, sheet.entries, registry, kept),
         "categories": _parts(sheet, values, scores.categories),
         "subcategories": _subcategories(sheet, values),
@@ -308,7 +307,7 @@ def family(sheet: Sheet) -> Data:
         {"a": slug(scores.models[a]), "b": slug(scores.models[b]), **one, "p_holm": p}
         for (a, b), one, p in zip(pairs, found, adjusted, strict=True)
     ]
-    least = detectable([scores.values[a] - scores.values[b] for a, b in pairs], scores.clusters)
+    least = power.detectable_between([scores.values[a] - scores.values[b] for a, b in pairs], scores.clusters)
     return {"neighbours": told, "cochran": _cochran(sheet), "mdd": least}
 
 
@@ -319,24 +318,3 @@ def _cochran(sheet: Sheet) -> Data | None:
         return None
     found = paired.cochran(values)
     return {"q": found.q, "p": found.p} if found.df else None
-
-
-def detectable(differences: Sequence[Floats], clusters: ArrayLike) -> float | None:
-    """The smallest difference that is found with power 80 % (level 5 %, before Holm) between two models like the pairs
-    at hand: at their mean discordance (the mean square of the differences of scores: for right and wrong the share of
-    questions on which one alone is right) and their mean design effect, at least 1.
-
-    Args:
-        differences: for each pair (items,), the scores of one less those of the other.
-        clusters: (items,).
-
-    Returns:
-        A share; None where no pair differs anywhere, where the design effect is not known (one cluster), or where even
-        the largest difference would not be found.
-    """
-    effects = [intervals.design_effect(one, clusters) for one in differences]
-    known = [effect for effect in effects if effect == effect]
-    discordance = float(np.mean([(one**2).mean() for one in differences])) if known else 0.0
-    if not discordance:
-        return None
-    return power.detectable(len(differences[0]), discordance, design=max(float(np.mean(known)), 1.0))

@@ -28,10 +28,11 @@ from akb.jsonable import dumps
 from akb.records import Manifest
 from akb.run import Run
 from akb.strict import Strict, parse, read_yaml
-from akb.types import MODEL, Question, Status
+from akb.types import MODEL, Question, Status, Trial
 
 BOARD = "board.yaml"
 REPLY = 400  # characters of a reply that are kept
+CAPTION = 1000  # characters of a caption
 
 
 class Facts(Strict):
@@ -69,7 +70,9 @@ class BoardItem(Strict):
 
     Attributes:
         version: of the item, from 1.
-        audio: for each clip (sha256, file name).
+        audio: for each clip (sha256, file name); empty where nothing was heard and none was made.
+        scene: of a clip that is made from a description, its name (`akb.tasks.rendered.scene_hash`): such a clip is
+            known by it, made or not, for the last bits of samples differ between processors.
     """
 
     id: str
@@ -82,29 +85,25 @@ class BoardItem(Strict):
     answer: int
     rationale: str = ""
     audio: tuple[tuple[str, str], ...] = ()
+    scene: str = ""
 
     @classmethod
     def of(cls, name: str, question: Question) -> BoardItem:
         """A question of a run, under the name of its trial."""
-        meta = question.meta
-        version, rationale = meta.get("version", 1), meta.get("rationale", "")
+        version, *texts = (question.meta.get(key) for key in ("version", "rationale", "scene"))
+        rationale, scene = (text if isinstance(text, str) else "" for text in texts)
+        audio = tuple((clip.sha256, Path(clip.path).name) for clip in question.audio)
         return cls(
-            id=name,
-            version=version if isinstance(version, int) else 1,
-            category=question.category,
-            subcategory=question.subcategory,
-            template=question.template_id,
-            question=question.text,
-            options=question.options,
-            answer=question.answer,
-            rationale=rationale if isinstance(rationale, str) else "",
-            audio=tuple((clip.sha256, Path(clip.path).name) for clip in question.audio),
-        )
+            id=name, version=version if isinstance(version, int) else 1, category=question.category,
+            subcategory=question.subcategory, template=question.template_id, question=question.text,
+            options=question.options, answer=question.answer, rationale=rationale, audio=audio, scene=scene,
+        )  # fmt: skip
 
     @cached_property
     def sha(self) -> str:
         """16 hex digits over what is asked: text, options, key, audio, and where the question belongs."""
-        asked = [self.question, self.options, self.answer, [sha for sha, _ in self.audio]]
+        clips = [self.scene] if self.scene else [sha for sha, _ in self.audio]
+        asked = [self.question, self.options, self.answer, clips]
         return records.digest([*asked, self.category, self.subcategory, self.template])[:16]
 
 
@@ -126,6 +125,7 @@ class Answers(Strict):
         chosen: index of the option in the first order asked; None where none was read.
         score: strict, from 0 to 1.
         reply: the model's last words to the item, at most 400 characters; None where options were scored.
+        captions: of a cascade, what the model was told of the item's audio, at most 1,000 characters; else empty.
         asked, good: how many answers there were (one for each option order), and how many of them were ok. Both empty
             in entries made before they were kept: one answer an item is taken then.
     """
@@ -136,6 +136,7 @@ class Answers(Strict):
     chosen: tuple[int | None, ...]
     score: tuple[float, ...]
     reply: tuple[str | None, ...]
+    captions: tuple[str | None, ...] = ()
     asked: tuple[int, ...] = ()
     good: tuple[int, ...] = ()
 
@@ -148,6 +149,8 @@ class Answers(Strict):
             raise ValueError("ids must be sorted, each once")
         if any(not 0 <= score <= 1 for score in self.score):
             raise ValueError("scores must be from 0 to 1")
+        if self.captions and len(self.captions) != len(self.ids):
+            raise ValueError("captions must be of one length with ids, or empty")
         if (self.asked or self.good) and {len(self.asked), len(self.good)} != {len(self.ids)}:
             raise ValueError("asked and good must be of one length with ids, or both empty")
         if any(not 0 <= good <= asked or not asked for asked, good in zip(self.asked, self.good, strict=True)):
@@ -168,7 +171,8 @@ class Column(Strict):
 
     Attributes:
         task: its name, with the parts that were asked, e.g. "akb-open/phonetic".
-        setting: "text", "audio", "caption:NAME", or "none" (audio questions without their audio).
+        setting: "text", or for audio questions how they were heard (`akb.tasks.listening`): "audio", "caption:NAME",
+            "none" ...
     """
 
     task: str
@@ -229,11 +233,15 @@ class Entry(Strict):
             score = round(outcome.score, 6)
             statuses = [answer.status for answer in outcome.answers] or [outcome.status]
             counts = (len(statuses), statuses.count(Status.OK))
-            rows.append((item.id, item.sha, outcome.status.value, chosen, score, replies.get(item.id), *counts))
+            reply, caption = replies.get(item.id), _caption(trial)
+            rows.append((item.id, item.sha, outcome.status.value, chosen, score, reply, caption, *counts))
         if not rows:
             raise AkbError("the run has no questions", where=str(run.path))
-        names = ("ids", "sha", "status", "chosen", "score", "reply", "asked", "good")
-        answers = parse(Answers, dict(zip(names, zip(*rows, strict=True), strict=True)), str(run.path))
+        names = ("ids", "sha", "status", "chosen", "score", "reply", "captions", "asked", "good")
+        lists: dict[str, tuple[Any, ...]] = dict(zip(names, zip(*rows, strict=True), strict=True))
+        if not any(lists["captions"]):
+            del lists["captions"]
+        answers = parse(Answers, lists, str(run.path))
         heard = any(item.audio for item in items)
         return cls(
             column=column(run.manifest, heard), manifest=run.manifest, notes=tuple(notes), answers=answers
@@ -254,10 +262,19 @@ def column(manifest: Manifest, heard: bool) -> Column:
     if others:
         captioner = identity["parties"][others[0]]
         setting = f"caption:{captioner.get('name') or captioner.get('model') or others[0]}"
-    elif heard:
-        setting = "audio" if identity.get("listen") == "audio" else "none"
+    elif heard or "audio" in told:
+        setting = str(identity.get("listen", "audio"))
     task = f"{name}/{','.join(parts)}" if parts else name
-    return Column(task=task, version=str(told.get("version", "")), protocol=manifest.protocol or "own", setting=setting)
+    protocol = manifest.protocol or "own"
+    for said in (f",listen={setting}", f"listen={setting},", f"+listen={setting}"):  # the setting says it
+        protocol = protocol.replace(said, "")
+    return Column(task=task, version=str(told.get("version", "")), protocol=protocol, setting=setting)
+
+
+def _caption(trial: Trial) -> str | None:
+    """What a model was told of a question's audio, cut; None where it was told nothing."""
+    captions = trial.ask.get("captions")
+    return cut("\n\n".join(captions), CAPTION) if captions else None
 
 
 def _replies(run: Run) -> dict[str, str]:
@@ -335,11 +352,11 @@ class Store:
         return {item.id: item for item in found}
 
     def write(self, entry: Entry, items: Iterable[BoardItem]) -> Path:
-        """Write an entry, and those of its items that are not kept yet."""
+        """Write an entry, and those of its items that are not kept yet, or only without their clips."""
         kept = self.items(entry)
-        every = kept | {item.id: item for item in items if item.id not in kept}
-        if len(every) > len(kept):
-            rows = [every[name].model_dump(mode="json") for name in sorted(every)]
+        more = {item.id: item for item in items if item.id not in kept or (item.audio and not kept[item.id].audio)}
+        if more:
+            rows = [one.model_dump(mode="json") for _, one in sorted((kept | more).items())]
             told = {"schema": 1, "task": entry.bank, "version": entry.column.version}
             _write(self.items_path(entry), {**told, "items": rows})
         path = self.entry_path(entry)

@@ -122,8 +122,8 @@ def _tex_range(text: str) -> str:
 # -- CSV, JSON -------------------------------------------------------------------------------------------------
 
 FIELDS = ("rank_point", "rank_low", "rank_high", "n", "clusters", "accuracy", "low", "high", "wilson_low",
-          "wilson_high", "macro", "macro_sub", "chance_corrected", "not_ok", "readable", "by_chance",
-          "coverage")  # fmt: skip
+          "wilson_high", "macro", "macro_sub", "chance_corrected", "coverage", "not_ok", "readable",
+          "by_chance")  # fmt: skip
 
 
 def flat(board: Data) -> list[Data]:

@@ -172,10 +172,13 @@ def item_chunks(sheets: Sequence[Sheet], audio: str, most: int) -> list[Data]:
     asked = [n for n, entry in enumerate(main.entries) if main.facts[entry.model].access != "baseline"]
     values = main.scores.values[asked or slice(None)]
     hard = {one.id: one for one in difficulty.items(values, main.scores.items)}
-    cells = {name: _cells(sheet, most) for name, sheet in ((sheet.column.key, sheet) for sheet in sheets)}
+    cells = {sheet.column.key: _cells(sheet, most) for sheet in sheets}
+    captions = {sheet.column.key: _captions(sheet) for sheet in sheets}
     rows = [_item(sheet_item, hard[sheet_item.id], audio) for sheet_item in main.items]
     for row in rows:
         row["chosen"] = {key: found[row["id"]] for key, found in cells.items() if row["id"] in found}
+        if told := {key: found[row["id"]] for key, found in captions.items() if row["id"] in found}:
+            row["captions"] = told
     return [{"first": first, "items": rows[first : first + CHUNK]} for first in range(0, len(rows), CHUNK)]
 
 
@@ -200,6 +203,17 @@ def _item(item: Any, hard: difficulty.Item, audio: str) -> Data:
     if item.audio and audio:
         row["audio"] = [f"{audio.rstrip('/')}/{name}" for _, name in item.audio]
     return row
+
+
+def _captions(sheet: Sheet) -> dict[str, str]:
+    """By item what the models of a cascade's column were told of its audio. They were all told the same, unless the
+    captions were made anew in between: then what the first was told."""
+    found: dict[str, str] = {}
+    for entry in sheet.entries:
+        for item, caption in zip(entry.answers.ids, entry.answers.captions, strict=False):
+            if caption is not None:
+                found.setdefault(item, caption)
+    return found
 
 
 def _cells(sheet: Sheet, most: int) -> dict[str, Data]:

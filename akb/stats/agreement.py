@@ -23,12 +23,13 @@ def raw(ratings: Ratings) -> float:
 
 def cohen(ratings: Ratings) -> float:
     """Cohen's kappa (1960) of two raters, over the items that both rated; of more, the mean over pairs of raters (Light
-    1971). NaN where a pair uses one category alone.
+    1971, Psychological Bulletin 76, 365-377), here weighted by the number of items that a pair has both rated, for a
+    pair with few says little. NaN where a pair uses one category alone.
 
     Returns:
         At most 1; 0 is chance.
     """
-    values = []
+    values, sizes = [], []
     for one, other in combinations(range(len(ratings[0])), 2):
         pairs = [(row[one], row[other]) for row in ratings if row[one] is not None and row[other] is not None]
         if not pairs:
@@ -37,7 +38,8 @@ def cohen(ratings: Ratings) -> float:
         first, second = Counter(a for a, _ in pairs), Counter(b for _, b in pairs)
         chance = sum(first[label] * second[label] for label in first) / len(pairs) ** 2
         values.append(_beyond(agreed, chance))
-    return float(np.mean(values)) if values else float("nan")
+        sizes.append(len(pairs))
+    return float(np.average(values, weights=sizes)) if values else float("nan")
 
 
 def gwet(ratings: Ratings, categories: int | None = None) -> float:

@@ -198,8 +198,8 @@ def smallest_significant(n: int, alpha: float = 0.05) -> float:
 
 
 def power(rho: float, n: int, alpha: float = 0.05) -> float:
-    """Chance that n models show a true correlation of rho at all, by Fisher's z (Cohen 1988, section 3); 4 models or
-    more."""
+    """Chance that n models show a true correlation of rho at all, by Fisher's z (Cohen 1988, Statistical Power
+    Analysis, chapter 3); 4 models or more."""
     if n < 4:
         raise ValueError(f"4 models or more are wanted, found {n}")
     if abs(rho) >= 1:

@@ -39,9 +39,9 @@ class Item:
 
 
 def items(values: ArrayLike, ids: Sequence[str], confidence: float = 0.95) -> list[Item]:
-    """Difficulty and item-rest discrimination of questions (Lord and Novick 1968, chapter 15; without the question
-    itself in the rest: Henrysson 1963, doi:10.1007/BF02289618), the latter with Fisher's z interval (1921; standard
-    error 1 / sqrt(models - 3)).
+    """Difficulty and item-rest discrimination of questions (Lord and Novick 1968, Statistical Theories of Mental Test
+    Scores; without the question itself in the rest: Henrysson 1963, Psychometrika 28, 211-218), the latter with
+    Fisher's z interval (1921; standard error 1 / sqrt(models - 3)).
 
     The models are taken for a sample of models; those of one family make both intervals shorter than they should be.
 

@@ -9,7 +9,6 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import binom, chi2
 
 from akb.stats.intervals import Estimate, checked, linear, moments
 from akb.stats.scores import Floats, Integers
@@ -41,13 +40,15 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemar:
     a, b = _two(first, second)
     if not np.isin([a, b], (0, 1)).all():
         raise ValueError("McNemar's test takes scores of 0 and 1 only")
+    from scipy.special import bdtr  # of the binomial; scipy is slow to import, and most runs need none of it
+
     one, other = int((a > b).sum()), int((b > a).sum())
-    return McNemar(one, other, min(1.0, 2 * float(binom.cdf(min(one, other), one + other, 0.5))))
+    return McNemar(one, other, min(1.0, 2 * float(bdtr(min(one, other), one + other, 0.5))))
 
 
 def permutation(first: ArrayLike, second: ArrayLike, clusters: ArrayLike, draws: int = 99_999, seed: int = 0) -> float:
     """The paired test by change of sign: were the two models one, each cluster's difference might as well have the
-    other sign (Fisher 1935, The Design of Experiments, section 21; clusters: Gail et al. 1996, Statistics in Medicine
+    other sign (Fisher 1935, The Design of Experiments, chapter 3; clusters: Gail et al. 1996, Statistics in Medicine
     15, 1069-1092).
 
     Exact, by convolution, where scores are right, wrong or shares of up to ten orders; exact by trying all where few
@@ -79,6 +80,8 @@ def permutation(first: ArrayLike, second: ArrayLike, clusters: ArrayLike, draws:
 
 def _lattice(sizes: Integers, wanted: int) -> float:
     """P(|sum of sizes with random signs| >= wanted), exactly: the sizes' distributions folded into one another."""
+    from scipy.stats import binom
+
     step = int(np.gcd.reduce(sizes))
     chances = np.ones(1)  # of the sum of those with a plus, in steps
     for size, count in zip(*np.unique(sizes // step, return_counts=True), strict=True):
@@ -156,8 +159,10 @@ def cochran(values: ArrayLike) -> Cochran:
     spread = float((of_item * (models - of_item)).sum())
     if spread == 0:
         return Cochran(math.nan, 0, math.nan)
+    from scipy.special import chdtrc  # of chi squared
+
     q = (models - 1) * models * float(((of_model - of_model.mean()) ** 2).sum()) / spread
-    return Cochran(q, models - 1, float(chi2.sf(q, models - 1)))
+    return Cochran(q, models - 1, float(chdtrc(models - 1, q)))
 
 
 def holm(p: Sequence[float]) -> list[float]:

@@ -25,7 +25,8 @@ class Scores:
         models: names, one a row.
         items: ids of the questions, one a column.
         values: (models, items), strict scores from 0 to 1; NaN where a model was not asked.
-        templates: each question's template; questions of one template are not independent.
+        templates: each question's template, or the clips that it is about; questions that share one are not
+            independent.
         categories, subcategories: of each question.
         chance: of each question, the score of guessing.
     """
@@ -74,7 +75,7 @@ class Scores:
             models=tuple(runs),
             items=tuple(items),
             values=np.array(values, dtype=np.float64),
-            templates=tuple(q.template_id for q in found),
+            templates=tuple(_template(q) for q in found),
             categories=tuple(q.category for q in found),
             subcategories=tuple(q.subcategory for q in found),
             chance=np.array([_chance(q.options, q.answer) for q in found]),
@@ -92,6 +93,11 @@ class Scores:
             _pick(self.subcategories, chosen),
             self.chance[chosen],
         )
+
+
+def _template(question: Question) -> str:
+    """What ties a question to others: its template, else the clips that it is about."""
+    return question.template_id or " ".join(clip.sha256 for clip in question.audio)
 
 
 def _pick(values: Sequence[str], chosen: Integers) -> tuple[str, ...]:

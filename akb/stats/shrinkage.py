@@ -149,7 +149,7 @@ def hardest(
     values: ArrayLike, clusters: ArrayLike, groups: Sequence[str], k: int = 5, draws: int = 10_000, seed: int = 0
 ) -> list[Hard]:
     """How surely each group is among the k hardest: clusters are drawn again within each group (Efron and Tibshirani
-    1993, chapter 6); groups that tie for the last place share it. The chances add up to k.
+    1993, An Introduction to the Bootstrap); groups that tie for the last place share it. The chances add up to k.
 
     Args:
         values: (items,), from 0 to 1: a model's scores, or the mean of several models'.

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from random import Random
 from typing import Any, Literal
 
 from akb.errors import AkbError
+from akb.tasks.drawing import item_random
+from akb.tasks.listening import Described, heard
 from akb.tasks.protocol import Prompt, Protocol, render
 from akb.types import Choose, Decoding, Generate, Message, Option, Question, Request
 
 LABELS = string.ascii_uppercase
-Listen = Literal["audio", "none"]
 Control = Literal["none", "choices-only"]
+Told = Mapping[str, Any]  # how a question is heard
+Shot = tuple[Question, Told]  # a worked example
+NOTHING: Told = {}
 
 
 @dataclass(frozen=True)
@@ -23,26 +25,21 @@ class Asking:
     """The settings of a run that a task needs in order to ask.
 
     Attributes:
-        listen: how audio is heard: "audio" (natively) or "none" (the question alone).
+        listen: how audio is heard (`akb.tasks.listening`).
         control: "choices-only" withholds the question and shows the options alone.
         data: a file of the user's that holds the questions (`--data`).
         options: further settings of the task, as `--set task.KEY=VALUE` gives them.
+        captions: what the captioner of a cascade said of the clips; None before it was asked.
     """
 
     protocol: Protocol
     prompt: Prompt
     seed: int = 0
-    listen: Listen = "audio"
+    listen: str = "audio"
     control: Control = "none"
     data: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
-
-
-def item_random(*parts: object) -> Random:
-    """A random generator that depends on its arguments alone, so that filtering, sharding or reordering the
-    questions never changes what is drawn for one of them."""
-    digest = hashlib.sha256("\x1f".join(str(part) for part in parts).encode()).digest()
-    return Random(int.from_bytes(digest, "big"))
+    captions: Described | None = None
 
 
 def orders(question: Question, how: str, seed: int, task: str) -> list[list[int]]:
@@ -69,33 +66,40 @@ def shown(question: Question, order: Sequence[int]) -> tuple[Option, ...]:
 
 
 def messages(
-    question: Question, order: Sequence[int], asking: Asking, examples: Sequence[Question] = ()
+    question: Question, order: Sequence[int], asking: Asking, examples: Sequence[Shot] = (), told: Told = NOTHING
 ) -> tuple[Message, ...]:
-    """The conversation that puts the question: system message, worked examples, the question."""
+    """The conversation that puts the question: system message, worked examples, the question.
+
+    Args:
+        told: how the question is heard (`Hearing.told`).
+    """
     turns = []
     if system := render(asking.prompt.system, question="", options=()).strip():
         turns.append(Message("system", (system,)))
-    for example in examples:
+    for example, hears in examples:
         options = shown(example, range(len(example.options)))
         key = options[example.answer]
-        turns.append(_user(example, options, asking))
+        turns.append(_user(example, options, asking, hears))
         reply = render(asking.prompt.reply, question=example.text, options=options, key=key)
         turns.append(Message("assistant", (reply.strip(),)))
-    turns.append(_user(question, shown(question, order), asking))
+    turns.append(_user(question, shown(question, order), asking, told))
     return tuple(turns)
 
 
-def _user(question: Question, options: tuple[Option, ...], asking: Asking) -> Message:
+def _user(question: Question, options: tuple[Option, ...], asking: Asking, told: Told) -> Message:
     text = "" if asking.control == "choices-only" else question.text
     rendered = render(asking.prompt.user, question=text, options=options).strip()
-    clips = question.audio if asking.listen == "audio" else ()
-    return Message("user", (*clips, rendered))
+    if captions := told.get("captions"):
+        rendered = f"{render(asking.prompt.caption, captions=captions).strip()}\n\n{rendered}"
+    return Message("user", (*heard(told, question, asking.listen), rendered))
 
 
-def request(question: Question, order: Sequence[int], asking: Asking, examples: Sequence[Question] = ()) -> Request:
-    """The request that asks a question in one order under a protocol."""
+def request(
+    question: Question, order: Sequence[int], asking: Asking, examples: Sequence[Shot] = (), told: Told = NOTHING
+) -> Request:
+    """The request that asks a question in one order under a protocol; arguments as of `messages`."""
     protocol, options = asking.protocol, shown(question, order)
-    conversation = messages(question, order, asking, examples)
+    conversation = messages(question, order, asking, examples, told)
     if protocol.ask == "generate":
         decoding = Decoding(
             max_tokens=protocol.max_tokens,

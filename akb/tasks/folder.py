@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from akb.errors import AkbError
-from akb.files import explained_read
+from akb.files import explained_read, file_sha256
 from akb.strict import Strict, parse, read_yaml
 from akb.tasks import errata, official
 from akb.tasks.asking import Asking
+from akb.tasks.audio_files import Audio, AudioFiles, question_file
 from akb.tasks.errata import Errata
-from akb.tasks.items import Fields, question_from, read_items, read_records
+from akb.tasks.items import GROUPS, Fields, oddities, question_from, read_items, read_records
 from akb.tasks.multiple_choice import MultipleChoice
+from akb.tasks.published import Fetch, fetched
 from akb.types import Question
 
 
@@ -52,13 +56,17 @@ class TaskFile(Strict):
 
     Attributes:
         format: "item" (the bank's strict format), "fields" (records of any shape), "official" (AKB-2000; the user
-            brings the file), "templates" (made from the run's seed; `questions` are those not to be made again).
+            brings the file), "templates" (made from the run's seed; `questions` are those not to be made again),
+            "rendered" (audio that is made from scenes in the records, `akb.tasks.rendered`).
         questions: file names or globs, beside task.yaml.
         fewshot: file of worked examples in the same format; never test items.
         taxonomy: file with the categories, their titles and their order.
         errata: file of items that were found wrong; `akb score --errata` judges old runs without them.
         fields: for format "fields": which field of a record holds what.
         protocol: the protocol that the task is meant for; the run's setting goes first.
+        audio: for format "fields": the questions are about audio, and where it lies.
+        fetch: where the owner publishes questions and audio, for `akb fetch`.
+        versions: names of the versions of the question file, by its sha256.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
@@ -67,12 +75,21 @@ class TaskFile(Strict):
     license: str = ""
     url: str = ""
     citation: str = ""
-    format: Literal["item", "fields", "official", "templates"] = "fields"
+    format: Literal["item", "fields", "official", "templates", "rendered"] = "fields"
     questions: tuple[str, ...] = ()
     fewshot: str | None = None
     taxonomy: str | None = None
     errata: str | None = None
     fields: Fields = Fields()
+    audio: Audio | None = None
+    fetch: Fetch | None = None
+    versions: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _audio_comes_with_fields(self) -> TaskFile:
+        if (self.audio or self.fetch or self.versions) and self.format != "fields":
+            raise ValueError("audio, fetch and versions are for format: fields")
+        return self
 
 
 @dataclass(frozen=True)
@@ -170,20 +187,50 @@ class FolderTask(MultipleChoice):
 
     @cached_property
     def _files(self) -> tuple[Path, ...]:
+        told = self.folder.file
         if self.asking.data is not None:
-            return (Path(self.asking.data),)
-        if self.folder.file.format == "official":
+            data = Path(self.asking.data)
+            own = told.fetch.questions if told.fetch else told.questions
+            return (question_file(data, own) if told.format == "fields" and data.is_dir() else data,)
+        if told.format == "official":
             raise official.needs_data(self.name)
-        if not self.folder.file.questions:
+        if told.fetch is not None:
+            if (there := fetched(self.name, told.fetch)) is None:
+                raise self._not_here("its questions are not here")
+            return (there,)
+        if not told.questions:
             raise AkbError("no questions: file names are wanted there, or --data FILE",
                            where=str(self.folder.path / "task.yaml"))  # fmt: skip
         return self.folder.data_files
 
+    @property
+    def is_here(self) -> bool:
+        """Whether its questions need not be fetched first."""
+        fetch = self.folder.file.fetch
+        return fetch is None or self.asking.data is not None or fetched(self.name, fetch) is not None
+
+    def _not_here(self, what: str) -> AkbError:
+        name = "Name the folder in which you have it: --data DIR"
+        get = f"Fetch it from its owners: akb fetch {self.name}\n  Or n{name[1:]}" if self.folder.file.fetch else name
+        return AkbError(what, where=f"task {self.name}", fix=get)
+
     def questions(self) -> Iterable[Question]:
+        """All questions, in the file's order.
+
+        Raises:
+            AkbError: a record is wrong, or the run hears audio and none of it is there. (Where some of it is missing,
+                its questions stay, with the missing paths as `audio_missing` in their `meta`.)
+        """
+        if self._audio is not None and self.asking.listen != "none" and self._audio.sha256 == "absent":
+            raise self._not_here("none of its audio is here, and without it only --listen none can be run")
         read = self._unique()
         if self.folder.file.format != "official":
             return read
         return official.checked(list(read), str(self._files[0]), allow_partial=self.options.allow_partial)
+
+    def some(self, keeps: Callable[[str, str], bool], limit: int | None = None) -> Iterator[Question]:
+        """The questions of some categories and subcategories, the first so many of them; as `questions`."""
+        return islice((q for q in self.questions() if keeps(q.category, q.subcategory)), limit)
 
     def examples(self) -> Sequence[Question]:
         if self.folder.file.fewshot is None:
@@ -195,10 +242,44 @@ class FolderTask(MultipleChoice):
             for where, item in read_items(files):
                 yield where, item.question_()
             return
-        fields = official.FIELDS if self.folder.file.format == "official" else self.folder.file.fields
         for file in files:
             for number, (where, row) in enumerate(read_records(file), start=1):
-                yield where, question_from(row, fields, where, number)
+                question = question_from(row, self._fields, where, number)
+                yield where, self._audio.heard(question, row, where) if self._audio else question
+
+    @property
+    def _fields(self) -> Fields:
+        """Which field holds what; of an audio task the benchmark's own groups are kept."""
+        if self.folder.file.format == "official":
+            return official.FIELDS
+        fields = self.folder.file.fields
+        if self.folder.file.audio is None or fields.groups is not None:
+            return fields
+        return fields.model_copy(update={"groups": GROUPS})
+
+    @cached_property
+    def _audio(self) -> AudioFiles | None:
+        """The audio of the questions and of the worked examples; None for a task of text."""
+        if self.folder.file.audio is None:
+            return None
+        data = [Path(self.asking.data)] if self.asking.data is not None and Path(self.asking.data).is_dir() else []
+        fewshot = [self.folder.path / self.folder.file.fewshot] if self.folder.file.fewshot else []
+        bases = dict.fromkeys((*data, *(file.parent for file in (*self._files, *fewshot))))
+        return AudioFiles(self.folder.file.audio, self._fields, tuple(bases), (*self._files, *fewshot))
+
+    def oddities(self) -> Mapping[str, int]:
+        """What is odd about the records and was taken as it is, and how often: options that say the same, another
+        number of options than most have, a group given as a list, audio that is missing."""
+        found, sizes = Counter[str](), Counter[int]()
+        for file in self._files if self.folder.file.format == "fields" else ():
+            for number, (where, row) in enumerate(read_records(file), start=1):
+                question = question_from(row, self._fields, where, number)
+                found.update(oddities(question, row, self._fields))
+                sizes[len(question.options)] += 1
+                if self._audio and "audio_missing" in self._audio.heard(question, row, where).meta:
+                    found["audio missing"] += 1
+        usual = sizes.most_common(1)[0][0] if sizes else 0
+        return {f"{size} options": sizes[size] for size in sorted(sizes) if size != usual} | dict(sorted(found.items()))
 
     def _unique(self) -> Iterator[Question]:
         """Each question; where an id was used first is looked up only when it is used again, to keep memory flat."""
@@ -215,17 +296,27 @@ class FolderTask(MultipleChoice):
         return self._located(self._files)
 
     def describe(self) -> Mapping[str, Any]:
-        """Name, version and the hash of every byte of the data: another file is another run."""
+        """Name, version and the hash of every byte of the data: another file is another run. The audio counts
+        whether it is heard or not, so that a run and its control without audio are of one task."""
         told: dict[str, Any] = {
             "name": self.name,
-            "version": self.version,
+            "version": self._version(),
             **self._way_of_asking(),
             "format": self.folder.file.format,
-            "fields": self.folder.file.fields.model_dump(mode="json"),
+            "fields": self.folder.file.fields.told(),
             "data_sha256": self.folder.sha256(self._files),
         }
+        if self._audio is not None:
+            told["audio"] = self._audio.sha256
         if self.folder.taxonomy is not None:
             told["taxonomy"] = self.folder.taxonomy.name
         if self.folder.file.format == "official":
             told["taxonomy"] = "official"
         return told
+
+    def _version(self) -> str:
+        """The version of the question file, told by its hash where the task knows several."""
+        if not self.folder.file.versions:
+            return self.version
+        found = file_sha256(self._files[0])
+        return self.folder.file.versions.get(found, f"unknown version sha256:{found}")

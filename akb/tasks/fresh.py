@@ -15,6 +15,7 @@ from akb.tasks.asking import Asking
 from akb.tasks.folder import Folder, FolderTask
 from akb.tasks.items import Item, read_items
 from akb.tasks.multiple_choice import MultipleChoice
+from akb.tasks.rendered import RenderedTask
 from akb.types import Question
 
 
@@ -44,4 +45,5 @@ class FreshTask(FolderTask):
 
 def task_of(folder: Folder, asking: Asking) -> FolderTask:
     """The task that a folder describes."""
-    return (FreshTask if folder.file.format == "templates" else FolderTask)(folder, asking)
+    classes: dict[str, type[FolderTask]] = {"templates": FreshTask, "rendered": RenderedTask}
+    return classes.get(folder.file.format, FolderTask)(folder, asking)

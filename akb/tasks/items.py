@@ -5,9 +5,11 @@ Every error names the file, the line or record, the field, what was found and wh
 
 from __future__ import annotations
 
+import ast
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +21,8 @@ from akb.strict import Strict, parse, read_jsonl, read_text
 from akb.types import Question
 
 MAX_OPTIONS = 26
+GROUPS = ("task", "task_name", "modality", "category", "sub-category", "sub_category", "difficulty", "split",
+          "language", "dataset", "dataset_name")  # fmt: skip
 
 
 class Source(Strict):
@@ -97,6 +101,11 @@ class Fields(Strict):
     """Which field of a record holds what; each may be one name or several to try in turn.
 
     `options` names one field that holds a list, or (as a list of two or more names) the fields that hold one each.
+
+    Attributes:
+        audio: of an audio task: which field holds the path of the clip, or a list of paths.
+        groups: fields that are kept in the question's `meta`; by default those of `GROUPS`, for audio tasks alone.
+        inline_options: the options stand in the question's text, as "Which? (a) this (b) that".
     """
 
     id: tuple[str, ...] = ("id", "question_id", "uid", "uniq_id")
@@ -112,6 +121,9 @@ class Fields(Strict):
     category: tuple[str, ...] = ("category", "task", "topic")
     subcategory: tuple[str, ...] = ("subcategory", "sub-category", "sub_category", "subtopic")
     template_id: tuple[str, ...] = ("template_id",)
+    audio: tuple[str, ...] = ("audio", "audio_path", "audio_id", "audio_file", "path", "file", "wav")
+    groups: tuple[str, ...] | None = None
+    inline_options: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -123,6 +135,12 @@ class Fields(Strict):
         if isinstance(named, list) and len(named) > 1:
             data = {**data, "option_columns": [named], "options": []}
         return data
+
+    def told(self) -> dict[str, Any]:
+        """For a run's identity; what only some tasks set is told where it is set."""
+        usual = Fields()
+        some = {name for name in ("audio", "groups", "inline_options") if getattr(self, name) == getattr(usual, name)}
+        return self.model_dump(mode="json", exclude=some)
 
 
 def read_records(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -193,20 +211,70 @@ def question_from(row: Mapping[str, Any], fields: Fields, where: str, number: in
     if text is None or not str(text).strip():
         raise AkbError(f"no question: one of the fields {', '.join(fields.question)} is wanted "
                        f"(found {', '.join(map(str, row))})", where=where)  # fmt: skip
-    options = _options(row, fields, where)
+    text, inline = _inline(str(text), where) if fields.inline_options else (str(text), ())
+    options = inline or _options(row, fields, where)
     raw = _first(row, fields.answer)
     if raw is None:
         raise AkbError(f"no answer: one of the fields {', '.join(fields.answer)} is wanted", where=where)
     identity = _first(row, fields.id)
     return Question(
         id=str(identity) if identity is not None else f"{number:05d}",
-        text=str(text),
+        text=text,
         options=options,
-        answer=_answer(raw, options, where),
-        category=str(_first(row, fields.category) or ""),
-        subcategory=str(_first(row, fields.subcategory) or ""),
+        answer=_labelled(raw, options, where) if inline else _answer(raw, options, where),
+        category=group(_first(row, fields.category))[0],
+        subcategory=group(_first(row, fields.subcategory))[0],
         template_id=str(_first(row, fields.template_id) or ""),
+        meta={name: group(row[name])[0] for name in fields.groups or () if row.get(name) not in (None, "", [])},
     )
+
+
+def group(value: Any) -> tuple[str, bool]:
+    """A group's name, and whether it was given as a list or as the text of one: "['Reasoning']" is Reasoning."""
+    if isinstance(value, str) and re.fullmatch(r"\s*\[.*\]\s*", value, re.DOTALL):
+        try:
+            value = ast.literal_eval(value.strip())
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return value, False
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(part) for part in value), True
+    return ("" if value is None else str(value)), False
+
+
+def oddities(question: Question, row: Mapping[str, Any], fields: Fields) -> Iterator[str]:
+    """What is odd about a record, and taken as it is: options that say the same, a group given as a list."""
+    from akb.tasks.judging import same_text
+
+    options = question.options
+    if any(same_text(a, b) for place, a in enumerate(options) for b in options[:place]):
+        yield "duplicate options"
+    groups = (_first(row, fields.category), _first(row, fields.subcategory), *map(row.get, fields.groups or ()))
+    if any(group(value)[1] for value in groups):
+        yield "category given as a list"
+
+
+def _inline(text: str, where: str) -> tuple[str, tuple[str, ...]]:
+    """A question's text and the options "(a) this (b) that" at its end."""
+    marks = list(re.finditer(r"\(([A-Za-z])\)\s*", text))
+    starts = [place for place, mark in enumerate(marks) if mark[1] in "aA"]
+    run = marks[starts[-1] :] if starts else []
+    letters = "".join(mark[1].upper() for mark in run)
+    if not 2 <= len(run) <= MAX_OPTIONS or letters != "".join(chr(ord("A") + place) for place in range(len(run))):
+        raise AkbError(f"options: (a) ... (b) ... in the question's text is wanted (found {text[-60:]!r})", where=where)
+    ends = [*(mark.start() for mark in run[1:]), len(text)]
+    options = tuple(text[mark.end() : end].strip(" \t\r\n,;") for mark, end in zip(run, ends, strict=True))
+    return text[: run[0].start()].strip(), options
+
+
+def _labelled(raw: Any, options: tuple[str, ...], where: str) -> int:
+    """The key's index from "(b) that", or from what `_answer` takes."""
+    found = re.fullmatch(r"\s*\(([A-Za-z])\)\s*(.+?)\s*", str(raw), re.DOTALL)
+    if found is None:
+        return _answer(raw, options, where)
+    index = ord(found[1].upper()) - ord("A")
+    if index >= len(options) or options[index] != found[2].strip(" \t\r\n,;"):
+        raise AkbError(f"answer: {str(raw)[:60]!r} is not one of the options with its letter", where=where)
+    return index
 
 
 def _first(row: Mapping[str, Any], names: Iterable[str]) -> Any:
@@ -248,21 +316,34 @@ def _options(row: Mapping[str, Any], fields: Fields, where: str) -> tuple[str, .
 
 
 def _answer(raw: Any, options: tuple[str, ...], where: str) -> int:
-    """The key's index from a text, a letter or an index; the option's text is tried first."""
+    """The key's index from a text, a letter or an index; the option's text is tried first. A whole number is an index,
+    unless none has it and it is an option; one that can be either is refused."""
     text = str(raw).strip()
-    same = [i for i, option in enumerate(options) if option.strip() == text]
-    if same and not isinstance(raw, int):
-        return same[0]
+    texts = [option.strip() for option in options]
+    index = _whole_number(raw)
+    if text in texts and not isinstance(raw, int):
+        return texts.index(text)
+    if index is not None and str(index) in texts:
+        if 0 <= index < len(options) and texts[index] != str(index):
+            raise AkbError(f"answer: {index} is an option's text, and as an index (from 0) it is the option "
+                           f"{options[index]!r}", where=where,
+                           fix=f'Give the key as a text ("{index}") or as a letter.')  # fmt: skip
+        return texts.index(str(index))
     label = text.strip("().").upper()
     if len(label) == 1 and label.isalpha():
         index = ord(label) - ord("A")
-    elif isinstance(raw, float) and raw.is_integer():
-        index = int(raw)
-    elif text.lstrip("-").isdigit():
+    elif index is None and text.lstrip("-").isdigit():
         index = int(text)
-    else:
+    elif index is None:
         raise AkbError(f"answer: {text[:60]!r} is not one of the options, a letter or an index", where=where)
     if not 0 <= index < len(options):
         raise AkbError(f"answer: {text!r} is out of range for {len(options)} options (indices count from 0)",
                        where=where)  # fmt: skip
     return index
+
+
+def _whole_number(raw: Any) -> int | None:
+    """The number that a key is, where it is given as a number and not as a text that looks like one."""
+    if isinstance(raw, bool) or not isinstance(raw, (int, float)) or not float(raw).is_integer():
+        return None
+    return int(raw)

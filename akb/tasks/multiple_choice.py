@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from akb.errors import AkbError
 from akb.tasks import asking as ask
 from akb.tasks.asking import Asking
 from akb.tasks.judging import judge_choice, judge_reply, outcome
+from akb.tasks.listening import Hearing, Listening
 from akb.tasks.string_match import JUDGES
-from akb.types import Generate, Outcome, Question, Request, Response, Trial
+from akb.types import Clip, Generate, Outcome, Question, Request, Response, Status, Trial
 
 
 class MultipleChoice:
@@ -64,19 +66,21 @@ class MultipleChoice:
             raise AkbError(f"the question {question.id} is also a worked example", where=f"task {self.name}",
                            fix="Take it out of the few-shot file, or ask without --shots.")  # fmt: skip
         orders = ask.orders(question, a.protocol.order, a.seed, self.name)
-        return Trial(question.id, question, {"orders": orders})
+        return Trial(question.id, question, {"orders": orders, **self.hearing.told(question)})
 
     def requests(self, trial: Trial, responses: Sequence[Response]) -> Sequence[Request]:
-        if responses:
+        if responses or "unheard" in trial.ask:
             return ()
         question, orders = trial.question, trial.ask["orders"]
         shots = self._shots_for(question)
-        asked: list[Request] = [ask.request(question, order, self.asking, shots) for order in orders]
+        asked: list[Request] = [ask.request(question, order, self.asking, shots, trial.ask) for order in orders]
         if self.asking.protocol.unconditional:
             asked += [ask.unconditional(question, order, self.asking) for order in orders]
         return asked
 
     def judge(self, trial: Trial, responses: Sequence[Response]) -> Outcome:
+        if "unheard" in trial.ask:
+            return Outcome(Status.ERROR, 0.0, reason=trial.ask["unheard"])
         question, orders, protocol = trial.question, trial.ask["orders"], self.asking.protocol
         answers, others = [], dict[str, float]()
         for number, order in enumerate(orders):
@@ -97,6 +101,22 @@ class MultipleChoice:
         return outcome(answers, others)
 
     @cached_property
+    def hearing(self) -> Hearing:
+        """How each question is heard."""
+        a = self.asking
+        return Hearing(Listening.parse(a.listen), self.name, a.seed, self.questions, a.captions)
+
+    def clips(self, questions: Iterable[Question]) -> Iterator[Clip]:
+        """Every clip that is played or described when these questions are asked, once each."""
+        shots = self._shots if self.asking.protocol.shots else ()
+        seen = set[str]()
+        for clips in chain((shot.audio for shot in shots), map(self.hearing.clips, questions)):
+            for clip in clips:
+                if clip.sha256 not in seen:
+                    seen.add(clip.sha256)
+                    yield clip
+
+    @cached_property
     def _shots(self) -> tuple[Question, ...]:
         wanted, examples = self.asking.protocol.shots, tuple(self.examples())
         if wanted > len(examples):
@@ -107,7 +127,7 @@ class MultipleChoice:
             )
         return examples
 
-    def _shots_for(self, question: Question) -> Sequence[Question]:
+    def _shots_for(self, question: Question) -> Sequence[ask.Shot]:
         """The worked examples: those of the question's category first, so that every category has some of its
         own; the same for all questions of a category, so that the prefix can be shared."""
         wanted = self.asking.protocol.shots
@@ -115,7 +135,7 @@ class MultipleChoice:
             return ()
         own = [e for e in self._shots if e.category == question.category]
         rest = [e for e in self._shots if e.category != question.category]
-        return (own + rest)[:wanted]
+        return [(example, self.hearing.of_example(example)) for example in (own + rest)[:wanted]]
 
 
 def asks_by_reply(requests: Sequence[Request]) -> bool:

@@ -23,6 +23,13 @@ Normalise = Literal["none", "tokens", "characters", "unconditional"]
 NORMALISATIONS: tuple[Normalise, ...] = ("none", "tokens", "characters", "unconditional")
 
 
+# the study's figure shows an "Audio Caption" block, then the question (arXiv 2603.19195)
+CAPTION = """\
+{% for caption in captions %}
+Audio Caption{{ " " ~ loop.index if captions | length > 1 else "" }}: {{ caption }}
+{% endfor %}"""
+
+
 @lru_cache(maxsize=256)
 def _template(source: str) -> jinja2.Template:
     environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -46,6 +53,7 @@ class Prompt(Strict):
     Attributes:
         system: the system message; empty for none.
         user: the user's message.
+        caption: what stands before the user's message in a cascade; it sees `captions`, one for each clip.
         reply: what an ideal reply looks like; the assistant's turn of few-shot examples.
         reply_start: how the reply begins where log-probabilities are asked; given, not scored.
         unconditional: the user's message of the prompt without a question, for unconditional normalisation.
@@ -55,11 +63,12 @@ class Prompt(Strict):
     title: str = ""
     system: str = ""
     user: str
+    caption: str = CAPTION
     reply: str
     reply_start: str = ""
     unconditional: str = ""
 
-    @field_validator("system", "user", "reply", "unconditional")
+    @field_validator("system", "user", "caption", "reply", "unconditional")
     @classmethod
     def _compiles(cls, source: str) -> str:
         try:

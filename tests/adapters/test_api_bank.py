@@ -135,6 +135,13 @@ GOOD: dict[str, Any] = {
 }
 
 
+OPEN = Registry(Settings()).folders["akb-open"].path
+USED = [
+    int(n) for path in OPEN.rglob("*.jsonl") for n in re.findall(r'"animal-sounds-c(\d+)"', path.read_text("utf-8"))
+]
+NEXT = max(USED) + 1  # after all that were dropped or read
+
+
 def write(server: Server, out: Path, *more: str, rows: object = (GOOD,)) -> Result:
     text = rows if isinstance(rows, str) else f"Here they are:\n```json\n{json.dumps(rows)}\n```"
     server.answer = says(lambda prompt: text)
@@ -146,7 +153,7 @@ def test_candidates_go_to_a_file_of_their_own_in_the_banks_format(server: Server
     result = write(server, out)
     assert result.exit_code == 0, result.output
     ((_, item),) = list(read_items([out]))
-    assert (item.id, item.category, item.subcategory) == ("animal-sounds-c01", "sound", "animal-sounds")
+    assert (item.id, item.category, item.subcategory) == (f"animal-sounds-c{NEXT:02d}", "sound", "animal-sounds")
     assert item.options == tuple(GOOD["options"])
     assert item.template_id == "animal-sounds/drumming-bird"
     assert item.sources[0].kind == "general"
@@ -197,7 +204,7 @@ def test_a_second_order_numbers_on_and_does_not_ask_again_what_the_file_has(serv
     )
     assert result.exit_code == 0, result.output
     items = [item for _, item in read_items([out])]
-    assert [item.id for item in items] == ["animal-sounds-c01", "animal-sounds-c02"]
+    assert [item.id for item in items] == [f"animal-sounds-c{NEXT:02d}", f"animal-sounds-c{NEXT + 1:02d}"]
     assert GOOD["question"] in server.asked[-1].body["messages"][-1]["content"]
 
 

@@ -238,3 +238,16 @@ def test_replies_and_log_probabilities_in_one_wave(zoo: Zoo, tmp_path: Path) -> 
     together = answers(asked, [*battery(), *PROMPTS])
     assert logprobs(together[: len(battery())]) == pytest.approx(logprobs(answers(asked, battery())), abs=NEAR)
     assert [r.text for r in together[len(battery()) :]] == [r.text for r in answers(asked, PROMPTS)]
+
+
+def test_the_trial_of_trees_uses_no_ids_that_stand_for_audio() -> None:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from akb.adapters.scoring import Scorer
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=99, hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2
+    )
+    scorer = Scorer(LlamaForCausalLM(config).eval(), 0)
+    assert scorer.way((5, 2**40, 2**40 + 1, 7), 30) == "trees"

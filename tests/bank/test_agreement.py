@@ -51,6 +51,15 @@ def test_cohens_kappa_is_that_of_statsmodels(ratings: list[list[int]]) -> None:
     assert math.isnan(found) if math.isnan(wanted) else found == pytest.approx(wanted)
 
 
+def test_kappa_of_several_raters_weighs_each_pair_by_what_both_rated() -> None:
+    """Three raters: the first two share 40 items and agree on 30, the third shares 4 with each and agrees on none."""
+    both = [[n % 2, n % 2 if n < 30 else 1 - n % 2, None] for n in range(40)]
+    first = [[n % 2, None, 1 - n % 2] for n in range(4)]
+    second = [[None, n % 2, 1 - n % 2] for n in range(4)]
+    assert agreement.cohen(both) == pytest.approx(0.5)
+    assert agreement.cohen([*both, *first, *second]) == pytest.approx((40 * 0.5 + 4 * -1 + 4 * -1) / 48)
+
+
 @given(pairs)
 def test_alpha_of_two_raters_is_scotts_pi_but_for_the_small_sample(ratings: list[list[int]]) -> None:
     """Krippendorff 2011: alpha is pi plus (1 - pi) / (values that are paired)."""

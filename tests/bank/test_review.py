@@ -369,6 +369,7 @@ def test_each_step_is_saved_at_once(tab: Any, served: Server, tmp_path: Path) ->
     assert len(lines(tmp_path / "results.jsonl")) == 4
     found = readings.read([tmp_path / "results.jsonl"])
     assert [(one.agrees, one.judgement) for one in found] == [(False, "rejected"), (True, "accepted")]
+    assert all(one.about(next(item for item in ITEMS if item.id == one.item)) for one in found)
     assert sorted(map(str, found)) == sorted(map(str, readings.read([export(tab, tmp_path)])))
 
 

@@ -78,7 +78,7 @@ def test_what_is_no_reading_is_refused(served: Server, tmp_path: Path, body: byt
 @pytest.mark.parametrize("values", [{"answer": 4}, {"answer": -1}, {"answer": None}, {"verdict": "ambiguous"},
                                     {"item": "other"}, {"version": 2}, {"key": 1}, {"kind": "model"}, {"by": " "},
                                     {"blind": False}, {"round": 2}, {"canary": ""}, {"judgement": "fine"}, {"more": 1},
-                                    {"date": "today"}, {"by": "x" * 201}])  # fmt: skip
+                                    {"date": "today"}, {"by": "x" * 201}, {"words": "0" * 16}])  # fmt: skip
 def test_a_reading_of_something_else_is_refused(served: Server, tmp_path: Path, values: dict[str, Any]) -> None:
     status, told = call(served, body=json.dumps(reading(**values)).encode())
     assert (status, bool(told["error"])) == (422, True)

@@ -55,7 +55,7 @@ def result(of: dict[str, Any], skill: float, place: int, models: int, rng: np.ra
     return whole | {
         "wilson": [whole["low"], whole["high"]], "macro": r5(skill - 0.01),
         "chance_corrected": r5((skill - 0.25) / 0.75),
-        "not_ok": 0.012, "statuses": {"ok": of["n"] - 24, "unreadable": 24}, "coverage": 1.0,
+        "not_ok": 0.012, "coverage": 1.0, "statuses": {"ok": of["n"] - 24, "unreadable": 24},
         "rank": [max(1, place - 1), min(models, place + 1)], "rank_point": place,
         "flags": ["answered by another akb version (0.0.9)"] if place % 7 == 0 else [],
         "categories": groups, "subcategories": subs,
@@ -158,8 +158,15 @@ METHODS = {
         {"title": "Wilson's interval", "text": "Inverts the score test.", "source": "Wilson (1927), JASA 22, 209"},
     ],
     "coverage": [
-        {"interval": "Wilson, n = 2,000", "nominal": 0.95, "measured": 0.951, "error": 0.002},
-        {"interval": "cluster bootstrap, 10 clusters", "nominal": 0.95, "measured": 0.914, "error": 0.003},
+        {"interval": "Wilson", "world": "n 2000", "default": True, "nominal": 0.95, "measured": 0.951, "error": 0.002},
+        {
+            "interval": "cluster bootstrap",
+            "world": "10 clusters",
+            "default": False,
+            "nominal": 0.95,
+            "measured": 0.914,
+            "error": 0.003,
+        },
     ],
 }
 

@@ -156,6 +156,20 @@ def test_flags_tell_what_is_notable() -> None:
     assert admission.flags(plain[0], [*plain, odd], Registry(), kept) == []
 
 
+def test_the_flag_for_what_was_not_ok_counts_answers_of_every_order_not_items() -> None:
+    """Of 40 items in four orders three have one bad answer each: 3 of 160 answers, not 3 of 40 items; then 16."""
+    items = bank()[:40]
+    few = entry("few", [1.0] * 40, items, status=["refused"] * 3 + ["ok"] * 37, asked=[4] * 40,
+                good=[3] * 3 + [4] * 37)  # fmt: skip
+    many = entry("many", [1.0] * 40, items, asked=[4] * 40, good=[3] * 16 + [4] * 24)
+    kept = {item.id: item for item in items}
+    assert admission.not_ok(few) == 3 / 160
+    assert admission.flags(few, [few, many], Registry(), kept) == []
+    assert admission.flags(many, [few, many], Registry(), kept) == [
+        "10.0 % of the answers were not ok; they count as wrong"
+    ]
+
+
 def test_errata_and_another_dtype_are_flags(tmp_path: Path) -> None:
     items = bank()[:40]
     rows = []

@@ -119,7 +119,6 @@ def test_numbers_intervals_and_settings(tab: Any, site: Path) -> None:
     assert re.sub(r"\s+", " ", column(tab, "Accuracy, %")[0]).strip() == "93.0 % (89.8 to 96.2)"
     assert tab.locator("table.board .bar .whisker").count() >= 36
     assert column(tab, "Unreadable")[0] == "1.2 %"
-    assert column(tab, "Coverage")[0] == "100.0 %"
     assert "2 of the 11 gaps" in tab.inner_text("#neighbours")
     tab.get_by_role("button", name="Settings of OLMo-3").click()
     assert "temperature" in tab.inner_text("dialog[open]")
@@ -227,6 +226,10 @@ def test_methods(tab: Any, site: Path) -> None:
     go(tab, site, "methods")
     assert tab.locator("#coverage tbody tr").all_inner_texts()[1].endswith("off")
     assert "holds" in tab.locator("#coverage tbody tr").all_inner_texts()[0]
+    assert tab.locator("#coverage tbody tr th").all_inner_texts() == ["Wilson *", "cluster bootstrap"]
+    assert tab.locator("#coverage td.world").all_inner_texts() == ["n 2000", "10 clusters"]
     assert tab.locator("#sections section").nth(0).locator("p").count() == 3
     tab.get_by_role("button", name="Wilson's interval").click()
     assert tab.evaluate("document.activeElement.textContent") == "Wilson's interval"
+    tab.get_by_role("button", name="How often the intervals hold").click()
+    assert tab.evaluate("document.activeElement.id") == "section-coverage"

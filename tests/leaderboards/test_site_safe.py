@@ -32,6 +32,7 @@ def test_data_are_text(tab: Any, hostile: Path) -> None:
     tab.locator("table.board summary").first.click()
     assert EVIL in names_raw(tab, "table.board .flags li")
     tab.locator("table.board .settings").nth(1).click()
+    tab.wait_for_selector("dialog[open]")  # it asks for the model's file first
     assert EVIL in names_raw(tab, "dialog td")
     go(tab, hostile, "model#m=model-1")
     assert tab.text_content("h1") == EVIL

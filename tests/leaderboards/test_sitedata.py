@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import threading
 import urllib.request
 from pathlib import Path
@@ -100,6 +101,19 @@ def test_no_text_ends_a_script_and_replies_are_cut_to_fit(tmp_path: Path, monkey
 def test_numbers_have_five_digits_and_what_is_none_is_null() -> None:
     told = {"a": 1 / 3, "b": [math.nan, math.inf, 1.0], "c": (np.float64(0.123456789), True, None, 7)}
     assert json.dumps(sitedata.rounded(told)) == '{"a": 0.33333, "b": [null, null, 1], "c": [0.12346, true, null, 7]}'
+
+
+def test_the_coverage_on_the_site_is_that_of_the_design_page_and_its_defaults_that_break_the_rule_are_named() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "design" / "statistics.md").read_text("utf-8")
+    told = [line.strip("| ").split(" | ") for line in page.splitlines() if re.fullmatch(r"\|.*\| [\d.]+ \|", line)]
+    rows = sitedata.methods()["coverage"]
+    assert [line[:2] for line in told] == [[row["interval"] + " *" * row["default"], row["world"]] for row in rows]
+    for line, row in zip(told, rows, strict=True):
+        assert [float(text) / 100 for text in line[2:]] == pytest.approx(
+            [row["nominal"], row["measured"], row["error"]], abs=0.00056
+        )
+    off = {row["interval"] for row in rows if row["default"] and abs(row["measured"] - row["nominal"]) > 0.02}
+    assert off == {"Wilson", "mean, score", "difference", "rank, pairwise"}
 
 
 def test_methods_tell_every_statistic_with_its_words() -> None:

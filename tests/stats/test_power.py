@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from akb.cli import power as command
 from akb.errors import AkbError
-from akb.stats.power import detectable, needed, power
+from akb.stats.power import detectable, detectable_between, needed, power
 
 
 @pytest.mark.parametrize(("discordance", "points"), [(0.1, 2.0), (0.2, 2.8), (0.3, 3.4)])
@@ -49,6 +49,21 @@ def test_the_three_questions_answer_one_another(n: int, discordance: float, want
     assert needed(discordance, least, wanted, design=design) == pytest.approx(n, abs=1.5, rel=1e-3)
     assert power(n, discordance, 0) == pytest.approx(0.05)
     assert power(n, discordance, least, design=design) == pytest.approx(power(n / design, discordance, least))
+
+
+def test_between_pairs_it_is_of_their_mean_discordance_and_design_effect() -> None:
+    """Two pairs: on 10 and on 30 of 100 questions one alone is right, and templates of two go together."""
+    few, many = np.repeat([1.0] * 5 + [0.0] * 45, 2), np.repeat([-1.0] * 10 + [1.0] * 5 + [0.0] * 35, 2)
+    alone, twos = np.arange(100), np.arange(100) // 2
+    assert detectable_between([few, many], alone) == pytest.approx(detectable(100, 0.2))
+    assert detectable_between([few, many], twos) == pytest.approx(detectable(100, 0.2, design=2), rel=0.02)
+
+
+def test_where_nothing_differs_or_all_is_one_template_no_difference_is_told() -> None:
+    apart = np.array([1.0, -1.0, 0.0, 0.0] * 10)
+    assert detectable_between([apart], np.zeros(40, dtype=int)) is None
+    assert detectable_between([apart * 0], np.arange(40)) is None
+    assert detectable_between([], []) is None
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
+from akb.bank.readings import words
 from akb.errors import AkbError
 from akb.tasks.items import Item
 
@@ -35,7 +36,7 @@ def make(items: Sequence[Item], number: int, *, served: bool = False) -> str:
     if twice or not items:
         raise AkbError(f"these ids are given twice: {', '.join(twice[:5])}" if twice else "there are no items",
                        where="akb bank review")  # fmt: skip
-    rows = [item.model_dump(mode="json", include=SHOWN) for item in items]
+    rows = [item.model_dump(mode="json", include=SHOWN) | {"words": words(item)} for item in items]
     bank = hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
     script, style = _script(), _part("page.css")
     parts = {

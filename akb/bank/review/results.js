@@ -4,7 +4,7 @@ function reading(name, id, given) {
   const one = ITEMS.get(id);
   return { round: DATA.round, item: id, version: one.version, category: one.category, by: name, kind: "human", blind: true,
     date: given.date, answer: given.answer, key: one.answer, verdict: given.verdict, sure: given.sure, note: given.note,
-    judgement: given.judgement, comment: given.comment, canary: one.canary };
+    judgement: given.judgement, comment: given.comment, canary: one.canary, words: one.words };
 }
 
 function answerOf(row) { // what is kept of a reading, or null if it is none of this page's

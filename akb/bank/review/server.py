@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 
 from filelock import FileLock, Timeout
 
-from akb.bank.readings import Reading, read
+from akb.bank.readings import Reading, read, words
 from akb.bank.review import page
 from akb.errors import AkbError
 from akb.files import cut_unfinished_line, explained
@@ -173,6 +173,8 @@ class Server(ThreadingHTTPServer):
         for name, value in wanted.items():
             if getattr(reading, name) != value:
                 raise RefusedError(422, f"{name}: {value!r} is wanted")
+        if reading.words not in ("", words(item)):
+            raise RefusedError(422, f"words: {reading.item} is another here than on this page")
         if not reading.by.strip() or len(reading.by) > 200:
             raise RefusedError(422, "by: a name is wanted")
         clear = reading.verdict == "clear"

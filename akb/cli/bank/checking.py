@@ -54,7 +54,8 @@ def agreement(
 ) -> None:
     """Tell how far blind readers agree with the keys and with one another.
 
-    raw: pairs of readings that are the same; kappa: Cohen's, of pairs of readers; AC1: Gwet's; alpha: Krippendorff's.
+    raw: pairs of readings that are the same; kappa: Cohen's, the mean over pairs of readers,
+    weighted by the items that both have read; AC1: Gwet's; alpha: Krippendorff's.
     """
     from dataclasses import asdict
 

@@ -25,14 +25,14 @@ def compute(
     from akb import report
     from akb.bank.admitting import line
     from akb.bank.making import candidates
-    from akb.cli.bank.places import items_of
+    from akb.cli.bank.places import items_of, names_used
     from akb.files import explained, write_whole
     from akb.tasks.items import Item, read_items
 
     if out.exists() and not out.is_dir():
         raise AkbError("this is a file; a folder is wanted", where=str(out))
     old = [item for _, item in read_items(sorted(out.glob("*.jsonl")))] if out.is_dir() else []
-    made = candidates(seed, [*items_of(places), *old], date.today())
+    made = candidates(seed, [*items_of(places), *old], date.today(), taken=names_used(places))
     groups: dict[str, list[Item]] = defaultdict(list)
     for item in (*old, *made):
         groups[item.subcategory].append(item)
@@ -49,18 +49,26 @@ def compute(
 
 def admit(
     files: Annotated[list[Path], typer.Argument(help="Files of candidates.")],
+    log: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--log", help="A log of readings that count as reviews, of akb bank verify or review. Repeatable."
+        ),
+    ] = None,
     into: Annotated[Path | None, typer.Option(help="The bank's folder [default: akb-open].")] = None,
     json: options.Json = False,
 ) -> None:
     """Make candidates items of a bank: what is proved, or was read blind by two who agree with the key.
 
-    They get an id for good and a place for their key; the logs of readings follow them. The rest stays where it is.
+    They get an id for good and a place for their key; the logs of readings follow them, and what was read of them in
+    those named by --log is copied into the bank's reviews/. The rest stays where it is. A command that was cut off is
+    finished by giving it again.
     """
     from akb import report
     from akb.bank import admitting
     from akb.cli.bank.places import bank
 
-    found = admitting.admit(into or bank().path, files)
+    found = admitting.admit(into or bank().path, files, log or [])
     if json:
         report.print_json({"admitted": {old: new.id for old, new in found.admitted.items()}, "refused": found.refused})
         return

@@ -36,12 +36,12 @@ def verify(
 ) -> None:
     """Have a model read items blind: stem and shuffled options alone, and it may say that an item is not sound.
 
-    Its readings are added to a log that akb bank agreement reads. An interrupted run goes on when the command is
-    given again.
+    Its readings are added to a log that akb bank agreement reads, and akb bank admit with --log. An interrupted run
+    goes on when the command is given again.
     """
     from akb import report
     from akb.bank import blind
-    from akb.bank.readings import add
+    from akb.bank.readings import add, words
     from akb.cli.bank.places import items_of
     from akb.files import file_name
 
@@ -49,7 +49,8 @@ def verify(
     task = blind.BlindReading(_asking(blind.PROTOCOL, seed, set_), items)
     run = _ask(with_, task, max_cost, set_)
     by = f"{run.manifest.model}, a language model ({blind.PROTOCOL})"
-    found = list(blind.readings(run, by, round_))
+    read = {item.id: words(item) for item in items}
+    found = [one.model_copy(update={"words": read[one.item]}) for one in blind.readings(run, by, round_)]
     target = out or Path(f"readings-{file_name(with_)}.jsonl")
     add(target, found)
     agreed = sum(reading.agrees for reading in found)
@@ -91,7 +92,7 @@ def generate(
     """
     from akb import report
     from akb.bank import writing
-    from akb.cli.bank.places import bank, items_of
+    from akb.cli.bank.places import bank, items_of, names_used
     from akb.files import write_whole
     from akb.tasks.items import read_items
 
@@ -104,7 +105,7 @@ def generate(
     there = [item for item in (*items_of(places), *old) if item.subcategory == place[1].name]
     task = writing.Writing(_asking(writing.PROTOCOL, seed, set_), place, count, there)
     run = _ask(with_, task, max_cost, set_)
-    found = writing.harvest(run, there, run.manifest.model)
+    found = writing.harvest(run, there, run.manifest.model, names_used(places))
     write_whole(target, (item.model_dump_json() + "\n" for item in (*old, *found.items)))
     told = {"wanted": count, "candidates": len(found.items), "refused": list(found.refused), "file": str(target)}
     if json:

@@ -51,6 +51,23 @@ def items_of(places: list[Path] | None, only: list[str] | None = None) -> list[I
     return items
 
 
+def names_used(places: list[Path] | None) -> list[str]:
+    """Ids that were given in banks' folders besides those of their items: in the logs of readings, and of what was
+    dropped. A candidate's is never given again, for a reading may name it.
+
+    Raises:
+        AkbError: a file is damaged.
+    """
+    from akb.strict import read_jsonl
+
+    found: list[str] = []
+    for place in {path.resolve() for path in (bank().path, *(places or [])) if path.is_dir()}:
+        found += [str(row.get("item")) for log in place.glob("reviews/*.jsonl") for _, row in read_jsonl(log)]
+        dropped = [row.get("item") for log in place.glob("dropped.jsonl") for _, row in read_jsonl(log)]
+        found += [str(item.get("id")) for item in dropped if isinstance(item, dict)]
+    return found
+
+
 def questions_of(path: Path) -> list[Question]:
     """The questions of a file of any shape that tasks read."""
     from akb.tasks.items import Fields, question_from, read_records

@@ -78,6 +78,8 @@
       akb.field("Column", akb.choice(columns.map((one) => [one.key, akb.columnName(one)]), column.key, (col) => { location.hash = `#${new URLSearchParams({ task, i, col })}`; })));
     akb.put("question", item.question);
     akb.put("audio", sound(item));
+    const caption = akb.own(item.captions || {}, column.key);
+    akb.put("caption", caption ? [el("h3", null, `Caption that the models read (${column.setting})`), el("p", { class: "prose said" }, caption)] : []);
     akb.put("options", options(item, chosen, count));
     akb.put("rationale", item.rationale ? [el("h3", null, "Why"), el("p", { class: "prose" }, item.rationale)] : []);
     akb.put("measures", measures(item));

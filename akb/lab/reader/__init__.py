@@ -1,0 +1,1 @@
+"""akb-reader: a language model in miniature that reads descriptions of sounds (docs/design/lab.md)."""
