@@ -42,12 +42,17 @@ def test_cut_into_passes_a_batch_gives_the_same_losses_and_gradients(micro: int,
     near(trained(tmp_path / "cut"), trained(tmp_path / "whole"))
 
 
-SEEDS = """
-import os, torch
-def told(seed, real=torch.manual_seed):
-    open(f"seeds-{os.environ['RANK']}", "a").write(f"{seed}\\n")
-    return real(seed)
-torch.manual_seed = told
+TOLD = """
+import gc, os, torch
+from torch import distributed
+def seed(number, real=torch.manual_seed):
+    open(f"seeds-{os.environ['RANK']}", "a").write(f"{number}\\n")
+    return real(number)
+def destroy(*args, real=distributed.destroy_process_group):
+    shared = sum(type(one) is torch.nn.parallel.DistributedDataParallel for one in gc.get_objects())
+    open(f"left-{os.environ['RANK']}", "a").write(f"{shared}\\n")
+    return real(*args)
+torch.manual_seed, distributed.destroy_process_group = seed, destroy
 """
 
 
@@ -56,13 +61,15 @@ def test_two_processes_give_the_same_losses_as_one_and_draw_other_dropout(tmp_pa
         (tmp_path / name).mkdir()
         made(tmp_path / name, train={"micro_batch": 1})
     launch = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    done = finish(tmp_path / "two", "--json", launch=launch, first=SEEDS)
+    done = finish(tmp_path / "two", "--json", launch=launch, first=TOLD)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout[done.stdout.index("{") :])["devices"] == 2
     near(log(tmp_path / "two"), trained(tmp_path / "one"))
     one, other = ((tmp_path / "two" / f"seeds-{rank}").read_text().split() for rank in (0, 1))
     passes = 2 * len(log(tmp_path / "two"))
     assert len({*one, *other} - ({*one} & {*other})) == 2 * passes  # what both draw is the weights at the start
+    # The group goes once, and no model that holds it is there then: its end would wait for its own threads.
+    assert [(tmp_path / "two" / f"left-{rank}").read_text() for rank in (0, 1)] == ["0\n", "0\n"]
 
 
 def test_the_first_step_is_that_of_plain_torch_on_the_whole_batch(tmp_path: Path) -> None:

@@ -221,8 +221,7 @@ class Session:
             title = f"{self.recipe.name}: {run.steps:,} steps of {self.recipe.train.batch} rows"
             result["drawn"] = curves.draw([curves.read(self.place / record.LOG)], self.place / record.PICTURE, title)
             run.write(self.place)
-        self.accelerator.wait_for_everyone()  # all leave their group at one time
-        self.accelerator.end_training()
+        loop.leave()
         return run
 
     def _keep(self, loop: Loop) -> None:
