@@ -172,6 +172,57 @@ def test_the_page_on_adding_a_model_is_short_and_works(tmp_path: Path, monkeypat
     done = akb("eval", "--model", "echo:any", "--task", "phonetic", "--no-cache", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "echo-any on akb-open/phonetic, akb-v1" in done.stdout
+    wrong = akb("eval", "--model", "echo:any", "--task", "phonetic", "--set", "model.replyy=B", cwd=tmp_path)
+    assert wrong.returncode == 2
+    assert "replyy: there is no such field; did you mean reply?" in wrong.stderr
+
+
+def test_the_page_on_adding_a_captioner_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs/adding-a-captioner.md").read_text("utf-8")
+    task = tmp_path / "tasks/birds"
+    lines = []
+    for name, seconds in (("rain", 2.5), ("dog", 1.25)):
+        write_tone(task / f"audio/{name}.wav", 300, seconds)
+        of = {"question": "What is heard?", "options": ["rain", "dog"], "answer": name}
+        lines.append(json.dumps({"id": name, "audio": f"{name}.wav", **of}))
+    (task / "task.yaml").write_text('name: birds\nversion: "1"\nquestions: [questions.jsonl]\naudio: {}\n')
+    (task / "questions.jsonl").write_text("\n".join(lines))
+    (tmp_path / "captions.jsonl").write_text(blocks(page, "json")[0])
+    command = "eval --model first --task birds --listen caption:captions.jsonl"
+    assert f"`akb {command}`" in page
+    read = akb(*command.split(), "--include", ".", "--no-cache", cwd=tmp_path)
+    assert read.returncode == 0, read.stderr
+
+    (tmp_path / "mine/cascades").mkdir(parents=True)
+    (tmp_path / "mine/cascades/acme.yaml").write_text(blocks(page, "yaml")[0])
+    named = akb("ls", "captioners", "--include", "mine", cwd=tmp_path)
+    assert "acme-listener" in named.stdout, named.stderr
+
+    (tmp_path / "seconds").mkdir()
+    (tmp_path / "seconds/seconds.py").write_text(blocks(page, "python")[0])
+    (tmp_path / "seconds/pyproject.toml").write_text(blocks(page, "toml")[0])
+    install(tmp_path / "seconds", tmp_path / "site")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    assert "`akb caption --task birds --with seconds:any`" in page
+    made = akb("caption", "--include", ".", "--task", "birds", "--with", "seconds:any", "--set", "captioner.digits=2",
+               cwd=tmp_path)  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    (file,) = (tmp_path / "captions").glob("seconds-any*/captions.jsonl")
+    assert "The clip lasts 2.50 s." in file.read_text("utf-8")
+
+
+def test_the_page_on_adding_a_recipe_works(tmp_path: Path) -> None:
+    page = (ROOT / "docs/adding-a-recipe.md").read_text("utf-8")
+    (tmp_path / "mine/lalm").mkdir(parents=True)
+    (tmp_path / "mine/adapters").mkdir()
+    model = (ROOT / "docs/adding-a-model.md").read_text("utf-8")
+    (tmp_path / "mine/adapters/acme.yaml").write_text(blocks(model, "yaml")[0])
+    (tmp_path / "mine/lalm/acme-hears.yaml").write_text(blocks(page, "yaml")[0])
+    (tmp_path / "mine/lalm/clips.jsonl").write_text(blocks(page, "json")[0])
+    assert "acme-hears" in akb("lalm", "show", "--include", "mine", cwd=tmp_path).stdout
+    done = akb("lalm", "data", "acme-hears", "--include", "mine", "--dry-run", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "1.flac" in done.stderr  # the recipe and the manifest are read; its clips are not there
 
 
 def test_the_page_on_adding_a_task_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
