@@ -14,12 +14,18 @@ if TYPE_CHECKING:
     from akb.evaluation import evaluate as evaluate
     from akb.run import Run as Run
 
-__all__ = ["AkbError", "Run", "evaluate"]
+    __version__: str
+
+__all__ = ["AkbError", "Run", "__version__", "evaluate"]
 
 _HOMES = {"AkbError": "akb.errors", "Run": "akb.run", "evaluate": "akb.evaluation"}
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("akb")
     if name not in _HOMES:
         raise AttributeError(f"module 'akb' has no attribute {name!r}")
     import importlib

@@ -340,11 +340,20 @@ class Calls:
         if not self.answered or last.kind != "fatal":
             self.vain += 1
         if self.vain >= (self.retry.outage if self.answered else self.retry.hopeless):
-            what = "the model does not answer any more" if self.answered else "the model cannot be asked"
-            raise AkbError(f"{what}: {last.message}", fix="Nothing was lost; mend the cause and run the same again.")
+            raise self._in_vain(last)
         notes = {"unhearable": last.unhearable} if isinstance(last, _ClipFault) else {}
         response = Response(finish=Finish.ERROR, error=last.message, seconds=elapsed, notes=notes)
         return replace(response, notes=_with_faults(response, faults[:-1]))
+
+    def _in_vain(self, last: Fault) -> AkbError:
+        """The error that ends a run whose requests are given up one after the other."""
+        told = self.adapter.fingerprint()
+        whom, url = f"{self._role} {told.get('model', '')}".strip(), told.get("base_url")
+        where = getattr(self.adapter, "where", whom) + (f" at {url}" if url else "")
+        what = "the model does not answer any more" if self.answered else "the model cannot be asked"
+        check = "Is the server up, and is this its address? " if url and not self.answered else ""
+        fix = f"{check}Nothing was lost; mend the cause and run the same again."
+        return AkbError(f"{what}: {last.message}", where=where, fix=fix)
 
 
 def _charged(response: Response, most: float) -> tuple[Response, float]:

@@ -168,6 +168,9 @@ def from_csv(
         count = (items or {}).get(key)
         if count is not None and (count < 1 or np.nanmin(values) < 0 or np.nanmax(values) > 100):
             raise AkbError(f"{key}: per cent from 0 to 100, of one question or more, are wanted", where=str(path))
+        if count is not None and 0 < np.nanmax(values) <= 1:
+            raise AkbError(f"{key}: per cent from 0 to 100 are wanted, found shares (none above 1)", where=str(path),
+                           fix="Write 50 for a half, not 0.5.")  # fmt: skip
         columns[key] = Column(key, values, count)
     for asked in (asked_size, *(items or {})):
         if asked is not None and asked not in columns:
@@ -232,22 +235,25 @@ def from_runs(
     include: Iterable[Path] = (),
 ) -> Columns:
     """Columns from runs: `akb-open` is the accuracy in per cent on that task, `mmau@audio` that heard as audio. Runs of
-    other tasks are passed over. Families and sizes are those of the model cards.
+    other tasks are passed over, and so are baselines. Families and sizes are those of the model cards.
 
     Args:
         names: the columns wanted.
         backbones: for models that are one model in this table under another name, the name: a LALM's backbone.
 
     Raises:
-        AkbError: a column has no run, runs of several protocols or settings, an unfinished one, or a model twice.
+        AkbError: a column has no run, runs that were not asked alike, an unfinished one, or a model twice.
     """
+    from akb.alike import is_baseline
     from akb.registry import Registry
     from akb.run import Run
 
-    runs = [Run.load(path) for path in paths]
+    given = [Run.load(path) for path in paths]
+    runs = [run for run in given if not is_baseline(run.manifest)]
     cards = Registry(include=tuple(include)).cards
     columns: dict[str, Scores] = {}
-    notes: list[str] = []
+    left = len(given) - len(runs)
+    notes = [f"runs of baselines are left out, for no model made them: {left}"] if left else []
     about: dict[str, Card | None] = {}
     for name in dict.fromkeys(names):
         own: dict[str, Run] = {}
@@ -293,18 +299,20 @@ def _setting(run: Run) -> str:
 
 
 def _check(name: str, own: Mapping[str, Run], runs: Sequence[Run]) -> None:
-    """A column's runs are finished and of one kind."""
+    """A column's runs are finished and were asked in one way."""
+    from akb.alike import differences
+
     if not own:
         there = sorted({f"{run.manifest.task}@{_setting(run)}" for run in runs})
-        raise AkbError(f"no run is of {name}", fix=f"The runs given are of: {', '.join(there) or 'nothing'}")
+        found = ", ".join(there) or "nothing but baselines"
+        raise AkbError(f"no run is of {name}", fix=f"The runs given are of: {found}")
     for run in own.values():
         if run.manifest.status != "finished":
             raise AkbError(
                 f"the run is {run.manifest.status}", where=str(run.path), fix="Finish it by the same command."
             )
-    for what, kinds in (
-        ("protocols", {run.manifest.protocol for run in own.values()}),
-        ("settings", {_setting(run) for run in own.values()}),
-    ):
-        if len(kinds) > 1:
-            raise AkbError(f"{name}: runs of several {what} share no column: {', '.join(sorted(kinds))}")
+    first, *others = own.values()
+    for run in others:
+        if changes := differences(first.manifest, run.manifest):
+            told = f"{name}: {run.manifest.model} was not asked as {first.manifest.model} was: {'; '.join(changes[:4])}"
+            raise AkbError(told, where=str(run.path), fix="Give runs of one version, protocol and way of hearing.")

@@ -235,7 +235,7 @@ def _pair(table: Columns, x: str, y: str, controls: Sequence[str], draws: int, s
         reliability=sure[:2] if sure else None, disattenuated=sure[2] if sure else None, shares=shares,
         noise=item_noise(one / 100, other / 100, counts[0], counts[1], seed=seed) if counts[0] and counts[1] else None,
         joint=_joint(columns, draws, seed), smallest=d.smallest_significant(n), needed=d.rho_needed(n),
-        printed=table.printed.get((x, y), table.printed.get((y, x))), warnings=tuple(c.warnings(one, other, families)),
+        printed=table.printed.get((x, y), table.printed.get((y, x))), warnings=tuple(d.warnings(one, other, families)),
     )  # fmt: skip
 
 

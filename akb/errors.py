@@ -52,14 +52,14 @@ def _rebuild(what: str, where: str, fix: str) -> AkbError:
     return AkbError(what, where=where, fix=fix)
 
 
-def unknown(kind: str, name: str, known: Iterable[str], *, see: str = "") -> AkbError:
+def unknown(kind: str, name: str, known: Iterable[str], *, where: str = "", see: str = "") -> AkbError:
     """The error for a name that is not registered, with "did you mean"."""
     names = sorted(known)
     close = get_close_matches(name.lower(), [n.lower() for n in names], n=3, cutoff=0.6)
     if not close:
         close = [n for n in names if name.lower() in n.lower()][:3]
     hint = f"Did you mean {' or '.join(close)}? " if close else ""
-    return AkbError(f"no {kind} is called {name!r}", fix=f"{hint}{see}".strip())
+    return AkbError(f"no {kind} is called {name!r}", where=where, fix=f"{hint}{see}".strip())
 
 
 def missing_extra(package: str, extra: str, *, needed_for: str) -> AkbError:

@@ -93,7 +93,7 @@ def _audible(plan: Plan) -> list[Clip]:
     clips = plan.clips()
     if not clips:
         raise AkbError(f"no question of {plan.task_label} has audio at hand", where=f"--listen {plan.config.listen}",
-                       fix="Ask the question alone: --listen none")  # fmt: skip
+                       fix="Leave --listen out; of a task with audio ask the text alone: --listen none")  # fmt: skip
     return clips
 
 

@@ -25,6 +25,9 @@ def explained(path: Path, fix: str = KEPT) -> Iterator[None]:
     """Turns an error of the file system into one that says where and what to do."""
     try:
         yield
+    except FileExistsError:
+        fix = "Move it away or choose another place (--out), and run the same again." if fix == KEPT else fix
+        raise AkbError("cannot be written: a file is there, and a folder is wanted", where=str(path), fix=fix) from None
     except OSError as error:
         raise AkbError(f"cannot be written: {error.strerror or error}", where=str(path), fix=fix) from None
 

@@ -6,6 +6,7 @@ other down; a name that is not known gets "did you mean".
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -253,7 +254,7 @@ class Registry:
                 return same[0].model_copy(update={"name": card_name(name), "adapter": adapter, "aliases": ()})
         if colon and rest and adapter in {*ADAPTERS, *self.adapter_plugins}:
             return Card(name=card_name(name), adapter=adapter, model=rest)
-        if Path(name).is_dir():
+        if os.path.isdir(name):  # noqa: PTH112 (Path raises where a name can be no path)
             return Card(name=card_name(Path(name).resolve().name), adapter="hf", model=name)
         aliases = [alias for card in self.cards.values() for alias in (card.name, *card.aliases)]
         see = "See them with: akb ls models. Any model: hf:ORG/NAME, or a folder."

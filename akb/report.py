@@ -38,10 +38,10 @@ def _table() -> Table:
     return Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
 
 
-def run_table(run: Run) -> RenderableType:
-    """A run's table with what must be known to read it."""
+def run_table(run: Run, name: str = "") -> RenderableType:
+    """A run's table with what must be known to read it; `name` is the model's among others [default: its own]."""
     m, summary = run.manifest, run.summary
-    title = Text(f"{m.model} on {m.task}, {m.protocol or 'own protocol'}", style="bold")
+    title = Text(f"{name or m.model} on {m.task}, {m.protocol or 'own protocol'}", style="bold")
     table = _table()
     table.add_column("", overflow="fold")
     for name in ("n", "acc. %", "95 %\ninterval", "chance", "not\nreadable", "first", "longest"):
@@ -113,21 +113,23 @@ def listing(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str
 def comparisons(runs: Sequence[Run]) -> Iterator[RenderableType]:
     """For each task and protocol that several runs share, the models side by side. Runs of different tasks or
     protocols never share a column."""
-    groups: dict[tuple[str, str], list[Run]] = {}
-    for run in runs:
-        groups.setdefault((run.manifest.task, run.manifest.protocol), []).append(run)
+    from akb.run import names as names_of
+
+    groups: dict[tuple[str, str], list[tuple[str, Run]]] = {}
+    for name, run in zip(names_of(runs), runs, strict=True):
+        groups.setdefault((run.manifest.task, run.manifest.protocol), []).append((name, run))
     for (task, protocol), group in groups.items():
         if len(group) < 2:
             continue
-        names = [row.name for row in group[0].summary.rows if row.level == "category"]
+        names = [row.name for row in group[0][1].summary.rows if row.level == "category"]
         table = _table()
         table.add_column("", overflow="fold")
         for name in ("acc. %", "95 %\ninterval", "chance", "not\nreadable", *names):
             table.add_column(name, justify="right")
-        for run in sorted(group, key=lambda run: -run.accuracy):
+        for model, run in sorted(group, key=lambda one: -one[1].accuracy):
             whole = run.summary.rows[0]
             by_name = {row.name: row for row in run.summary.rows if row.level == "category"}
-            head = (run.manifest.model, percent(whole.accuracy), interval(whole))
+            head = (model, percent(whole.accuracy), interval(whole))
             shares = (whole.chance, whole.not_ok, *(by_name[n].accuracy if n in by_name else None for n in names))
             table.add_row(*head, *map(percent, shares))
         yield Group(Text(f"{task}, {protocol}", style="bold"), table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import zip_longest
@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from akb import records, usage
 from akb.errors import AkbError, missing_extra
 from akb.stats.summary import Summary, summarise
-from akb.types import Outcome, Response, Trial
+from akb.types import MODEL, Outcome, Response, Trial
 
 if TYPE_CHECKING:
     import pandas as pd
+
+RUNS_IT = frozenset({"adapter", "transformers", "vllm", "lm_eval", "device_map", "engine_args"})  # of a fingerprint
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,34 @@ class Run:
         took = {name: party.model_dump() for name, party in m.usage.items()}
         notes = (*m.notes, *self.strangers)
         return {**head, "seconds": m.seconds, "notes": notes, "usage": took, **self.summary.to_dict()}
+
+
+def names(runs: Sequence[Run]) -> list[str]:
+    """Names under which one table shows several runs: the model's own. Where several models here have one name, as the
+    folders `checkpoint-500` of two trainings, what was asked for stands behind it; where that is the same too (a folder
+    whose files have changed), the first 8 digits of `model_hash`."""
+    own: dict[str, dict[str, set[str]]] = {}  # name -> what was asked for -> which models that was
+    for run in runs:
+        own.setdefault(run.manifest.model, {}).setdefault(_asked_for(run), set()).add(model_hash(run.manifest))
+    return [_among(own[run.manifest.model], run) for run in runs]
+
+
+def _among(same: dict[str, set[str]], run: Run) -> str:
+    """A run's name among all of that name."""
+    if len(set().union(*same.values())) == 1:
+        return run.manifest.model
+    apart = all(len(models) == 1 for models in same.values())
+    return f"{run.manifest.model} ({_asked_for(run) if apart else model_hash(run.manifest)[:8]})"
+
+
+def _asked_for(run: Run) -> str:
+    return str(run.manifest.config.get("model", ""))
+
+
+def model_hash(manifest: records.Manifest) -> str:
+    """A hash of what the model under test is, whatever ran it; two models of one name differ in it."""
+    told = manifest.identity.get("parties", {}).get(MODEL, {})
+    return records.digest({name: value for name, value in told.items() if name not in RUNS_IT})
 
 
 def _flat(trial: Trial, outcome: Outcome) -> dict[str, Any]:

@@ -21,6 +21,14 @@ class Strict(BaseModel):
 
 
 Model = TypeVar("Model", bound=BaseModel)
+_NAME = "small letters from a to z, digits{} and hyphens are wanted"
+_FORMS = {  # patterns of fields in words
+    "^[a-z0-9-]+$": _NAME.format(""),
+    "^[a-z0-9][a-z0-9.-]*$": _NAME.format(", dots") + ", first a letter or a digit",
+    "^[a-z0-9][a-z0-9.+-]*$": _NAME.format(", dots, plus signs") + ", first a letter or a digit",
+    r"^\d{4}-\d{2}-\d{2}$": "a date is wanted, as 2026-01-31",
+    "^[0-9a-f]{40}$": "a commit of 40 hex digits is wanted",
+}
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -44,7 +52,8 @@ def _explain(error: ValidationError, kind: type[BaseModel]) -> str:
         elif problem["type"] == "missing":
             lines.append(f"{field}: is missing")
         else:
-            message = problem["msg"].removeprefix("Value error, ")
+            pattern = str(problem.get("ctx", {}).get("pattern", "")).replace("\\-", "-")
+            message = _FORMS.get(pattern, problem["msg"].removeprefix("Value error, "))
             found = repr(problem.get("input"))
             lines.append(f"{field}: {message} (found {found if len(found) <= 60 else found[:57] + '...'})")
     return "; ".join(lines)

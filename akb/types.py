@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, Protocol, runtime_checkable
 
+AUDIO_NAMES = "audio_names"  # in a question's `meta`: what the task's record calls its clips
 MODEL = "model"  # the party under test; a cascade also asks others, e.g. "captioner"
 
 

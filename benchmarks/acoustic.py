@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import acoustic_edges as edges
 import acoustic_signals as made
 import numpy as np
 from acoustic_signals import NEVER
@@ -122,13 +123,7 @@ CASES = (
         lambda m: None if not m.rhythm or not m.rhythm.tempo else float(m.rhythm.metre or 1),
     ),
     Case("loudness of a sine", "dB", 1, made.draw_loudness, told("level", "loudness"), snrs=LIMITS_ONLY),
-    Case(
-        "course of the level",
-        "right",
-        0,
-        made.draw_level_course,
-        lambda m: {"fading in": "rising", "fading out": "falling"}.get(str(m.level.course), m.level.course),
-    ),
+    Case("course of the level", "right", 0, made.draw_level_course, made.course_told),
     Case("rate of a pulsation", "%", 5, made.draw_pulse, told("level", "pulse_hz"), percent),
     Case(
         "no pulsation in noise",
@@ -167,6 +162,25 @@ CASES = (
     ),
     Case("hum (0: none)", "right", 0, made.draw_hum, lambda m: str(m.faults.hum or 0)),
     Case("dropouts", "dropouts", 0, made.draw_dropouts, lambda m: float(m.faults.dropouts), snrs=(NEVER,)),
+    # new ones come last: a case's number is in its seed
+    Case("pitch of a low tone (40 to 100 Hz)", "cents", 50, edges.draw_low, told("pitch", "hz"), cents),
+    Case(
+        "pitch of a tone without its lowest partials", "cents", 50, edges.draw_high_partials, told("pitch", "hz"), cents
+    ),
+    Case("harmonic or not, low or without lowest partials", "right", 0, edges.draw_series, edges.harmony_told),
+    Case("course of the level, 6 to 40 dB in 2 to 10 s", "right", 0, edges.draw_wide_course, made.course_told),
+    Case("size of a crescendo, 6 to 40 dB", "dB", 3, edges.draw_crescendo, lambda m: m.level.change, snrs=(NEVER,)),
+    Case("silence in a crescendo", "s", 0.2, edges.draw_unbroken, edges.silence_told, snrs=(NEVER,)),
+    Case("noise or low tone", "right", 0, edges.draw_noisy_low, made.noisy_told),
+    Case(
+        "clipping, from 40 Hz on, soft, 8 and 16 bits",
+        "right",
+        0,
+        edges.draw_clipping_anywhere,
+        lambda m: "clipped" if m.faults.flat > 1e-3 else "whole",
+        snrs=(NEVER,),
+    ),
+    Case("no fault in a faultless clip", "right", 0, edges.draw_faultless, edges.faults_told, snrs=(NEVER,)),
 )
 
 

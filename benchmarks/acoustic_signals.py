@@ -254,13 +254,22 @@ def draw_loudness(r: Random, rate: int) -> Drawn:
     return Drawn(10 ** (gain / 20) * np.sin(2 * np.pi * 997 * seconds(2, rate)), rate, gain - 3.01)
 
 
-def draw_level_course(r: Random, rate: int) -> Drawn:
-    kind = str(r.choice(["steady", "rising", "falling", "swelling", "dipping"]))
-    part, size = np.linspace(0, 1, 3 * rate), r.uniform(8, 14)
+def level_course(r: Random, rate: int, kind: str, size: float, length: float) -> Wave:
+    """A noise or a tone whose level goes by `size` dB, straight in dB, in all of its length or in each half of it."""
+    part = np.linspace(0, 1, round(length * rate))
     shape = {"steady": 0 * part, "rising": part, "falling": 1 - part,
              "swelling": 1 - np.abs(2 * part - 1), "dipping": np.abs(2 * part - 1)}[kind]  # fmt: skip
-    source = coloured(3, rate, -3, r) if r.integers(2) else harmonic(np.full(3 * rate, 250.0), rate, r)
-    return Drawn(source * 10 ** (size * (shape - 1) / 20), rate, kind)
+    source = coloured(length, rate, -3, r) if r.integers(2) else harmonic(np.full(len(part), 250.0), rate, r)
+    return np.asarray(source * 10 ** (size * (shape - 1) / 20))
+
+
+def draw_level_course(r: Random, rate: int) -> Drawn:
+    kind = str(r.choice(["steady", "rising", "falling", "swelling", "dipping"]))
+    return Drawn(level_course(r, rate, kind, r.uniform(8, 14), 3), rate, kind)
+
+
+def course_told(m: Measures) -> str | None:
+    return {"fading in": "rising", "fading out": "falling"}.get(str(m.level.course), m.level.course)
 
 
 def draw_pulse(r: Random, rate: int) -> Drawn:

@@ -120,7 +120,7 @@ class World:
         ):
             right = random.random((models, size)) < self.chances(ability, self.difficulties(random, size))
             items = tuple(f"{test}-{i}" for i in range(size))
-            templates = tuple(f"{test}-t{i // 4}" for i in range(size))
+            templates = tuple((f"{test}-t{i // 4}",) for i in range(size))
             blank = ("",) * size
             tables.append(Scores(names, items, right.astype(np.float64), templates, blank, blank, np.full(size, 0.25)))
         return tables[0], tables[1]

@@ -5,10 +5,11 @@
     python benchmarks/coverage.py --only paired --json found.json
 
 Samples are drawn from a world in which the truth is known: questions come in clusters (templates) of sizes as in
-akb-open (most alone, some of 3 to 16) or in few clusters of four; the questions of a cluster share a latent difficulty
-(correlation `icc` on the probit scale), so that the true mean is exactly known. Two models on the same questions share
-it as well. Printed: for each interval and world the share of samples whose 95 % interval holds the truth, in per cent,
-with the Monte Carlo error of that figure. Intervals marked * are akb's defaults.
+akb-open (most alone, some of 3 to 16), in few clusters of four, or in some that hold much of the questions; the
+questions of a cluster share a latent difficulty (correlation `icc` on the probit scale), so that the true mean is
+exactly known, or a share of them has one answer ("70 % alike"). Two models on the same questions share it as well.
+Printed: for each interval and world the share of samples whose 95 % interval holds the truth, in per cent, with the
+Monte Carlo error of that figure. Intervals marked * are akb's defaults.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def akb_open(n: int) -> Integers:
             break
         sizes.append(size)
     sizes += [1] * (n - sum(sizes))
-    return np.repeat(np.arange(len(sizes)), sizes)
+    return of_sizes(sizes)
 
 
 def fours(n: int) -> Integers:
@@ -81,6 +82,17 @@ PLACES = (
     (40, akb_open, "akb-open"),
     (40, fours, "fours"),
 )
+UNEVEN = {  # sizes of clusters, a few of which hold much of the questions
+    "10 templates of 82 to 6": (82, 40, 20, 10, 10, 10, 10, 6, 6, 6),
+    "60 templates of 100 to 1": tuple(100 // place for place in range(1, 61)),
+    "5 beside 154 alone, of 16 to 3": (16, 14, 8, 5, 3, *[1] * 154),
+    "3 templates of 20": (20, 20, 20),
+}
+
+
+def of_sizes(sizes: Sequence[int]) -> Integers:
+    """Clusters of these sizes."""
+    return np.repeat(np.arange(len(sizes)), sizes)
 
 
 def latent(clusters: Integers, icc: float, random: Generator, models: int = 1) -> Floats:
@@ -96,6 +108,13 @@ def answers(p: Floats, clusters: Integers, icc: float, random: Generator) -> Flo
     return (latent(clusters, icc, random, len(p)) < norm.ppf(p)).astype(np.float64)
 
 
+def alike(p: float, clusters: Integers, share: float, random: Generator) -> Floats:
+    """(items,), 0 or 1, right with chance p: so large a share of a cluster's questions has one answer in common, the
+    others have each their own."""
+    common, own = random.random(int(clusters.max()) + 1) < p, random.random(len(clusters)) < p
+    return np.where(random.random(len(clusters)) < share, common[clusters], own).astype(np.float64)
+
+
 def holds(low: float, truth: float, high: float) -> tuple[float, float]:
     return float(low - 1e-12 <= truth <= high + 1e-12), 1.0
 
@@ -104,13 +123,7 @@ def holds(low: float, truth: float, high: float) -> tuple[float, float]:
 
 
 def means() -> Iterator[Case]:
-    places = [
-        (2000, akb_open, "akb-open"),
-        (200, akb_open, "akb-open"),
-        (40, akb_open, "akb-open"),
-        (40, fours, "fours"),
-    ]
-    for n, shape, name in places:
+    for n, shape, name in PLACES:
         for p, icc in ((0.8, 0.0), (0.8, 0.5), (0.95, 0.5)):
             clusters = shape(n)
             world = f"n {n}, {name}, p {p}, icc {icc}"
@@ -126,6 +139,7 @@ def means() -> Iterator[Case]:
             yield Case("mean, linear", world, _mean("linear", p, icc, clusters), default=False)
             if n <= 200:
                 yield Case("mean, bootstrap", world, _percentile(p, icc, clusters), default=False, cost=4)
+    yield from _uneven()
     yield Case("above chance", "n 200, akb-open, p 0.8, icc 0.5", _above(0.8, 0.5, akb_open(200)))
     yield Case("mean of shares", "n 200, akb-open, four orders each", _orders(akb_open(200)))
     yield from _macros()
@@ -138,6 +152,21 @@ def _mean(form: str, p: float, icc: float, clusters: Integers) -> Sample:
         return holds(found.low, p, found.high)
 
     return sample
+
+
+def _uneven() -> Iterator[Case]:
+    """Few templates, or some that are large: latent difficulties as elsewhere, and answers that are wholly alike."""
+    for name, sizes in UNEVEN.items():
+        clusters = of_sizes(sizes)
+        for p, icc in ((0.8, 0.0), (0.8, 0.5), (0.95, 0.5)):
+            yield Case("mean, score", f"n {sum(sizes)}, {name}, p {p}, icc {icc}", _mean("score", p, icc, clusters))
+        for p in (0.8, 0.95):
+
+            def sample(random: Generator, p: float = p, c: Integers = clusters) -> tuple[float, float]:
+                found = average(alike(p, c, 0.7, random), c)
+                return holds(found.low, p, found.high)
+
+            yield Case("mean, score", f"n {sum(sizes)}, {name}, p {p}, 70 % alike", sample)
 
 
 def _percentile(p: float, icc: float, clusters: Integers) -> Sample:
@@ -190,30 +219,24 @@ def _macros() -> Iterator[Case]:
 
 
 def paired() -> Iterator[Case]:
-    places = [
-        (2000, akb_open, "akb-open"),
-        (200, akb_open, "akb-open"),
-        (40, akb_open, "akb-open"),
-        (40, fours, "fours"),
-    ]
-    for n, shape, name in places:
+    for n, shape, name in PLACES:
         for one, other, icc in ((0.8, 0.8, 0.0), (0.82, 0.78, 0.5), (0.98, 0.97, 0.5)):
-            clusters = shape(n)
             world = f"n {n}, {name}, p {one} and {other}, icc {icc}"
-            for adjusted in (True, False):
+            yield from _differences(world, (one, other), icc, shape(n))
+    for name, sizes in UNEVEN.items():
+        world = f"n {sum(sizes)}, {name}, p 0.82 and 0.78"
+        yield from _differences(f"{world}, icc 0.5", (0.82, 0.78), 0.5, of_sizes(sizes))
 
-                def sample(
-                    random: Generator,
-                    c: Integers = clusters,
-                    p: tuple[float, float] = (one, other),
-                    icc: float = icc,
-                    adjusted: bool = adjusted,
-                ) -> tuple[float, float]:
-                    x = answers(np.array([[p[0]], [p[1]]]), c, icc, random)
-                    found = difference(x[0], x[1], c, adjusted=adjusted)
-                    return holds(found.low, p[0] - p[1], found.high)
 
-                yield Case("difference" if adjusted else "difference, plain", world, sample, default=adjusted)
+def _differences(world: str, p: tuple[float, float], icc: float, clusters: Integers) -> Iterator[Case]:
+    for adjusted in (True, False):
+
+        def sample(random: Generator, adjusted: bool = adjusted) -> tuple[float, float]:
+            x = answers(np.array([[p[0]], [p[1]]]), clusters, icc, random)
+            found = difference(x[0], x[1], clusters, adjusted=adjusted)
+            return holds(found.low, p[0] - p[1], found.high)
+
+        yield Case("difference" if adjusted else "difference, plain", world, sample, default=adjusted)
 
 
 def ranked() -> Iterator[Case]:

@@ -189,7 +189,7 @@ def run_plain(folder: Path, device: str) -> dict[str, Any]:
     from torch.nn import functional
 
     from akb.lalm.data.rows import read as read_rows
-    from akb.lalm.prompting import IGNORED, turns_of
+    from akb.lalm.prompting import IGNORED, Heard, Turn
 
     grounded = grounded_of(folder, device)
     llm, ear, train = grounded.model.llm, grounded.model.encoder, grounded.recipe.train
@@ -197,7 +197,8 @@ def run_plain(folder: Path, device: str) -> dict[str, Any]:
     connector = plain_connector(grounded.model.connector).train()
     rows = []
     for row in read_rows(folder / "data/train.jsonl"):
-        turns = turns_of([turn.model_dump() for turn in row.messages])
+        turns = [Turn(one.role, tuple(part if isinstance(part, str) else Heard(part.audio, (part.text,))
+                                      for part in one.parts)) for one in row.messages]  # fmt: skip
         rows.append((row.audios[0].audio, grounded.prompting.row(turns, row.response, longest=LONGEST)))
     optimiser = torch.optim.AdamW(connector.parameters(), lr=1e-4, betas=(0.9, 0.98), weight_decay=0.01)
     clear_peak(device)

@@ -107,7 +107,7 @@ def test_mmar_records_are_read(tmp_path: Path) -> None:
     sound(tmp_path / "audio" / "m1.wav")
     [question] = listed(task(ROOT / "tasks" / "mmar", tmp_path))
     assert (question.category, question.subcategory) == ("mix-sound-speech", "Semantic Layer")
-    assert question.meta == {"sub-category": "Content", "language": "en"}
+    assert question.meta == {"sub-category": "Content", "language": "en", "audio_names": ["audio/m1.wav"]}
     assert len(question.audio) == 1
 
 
@@ -137,7 +137,8 @@ def test_mmau_is_read_whole_with_its_audio_its_groups_and_its_version(mmau: Path
         assert (question.category, question.subcategory) == (row["task"], row["sub-category"])
         [reasoning] = row["category"] if isinstance(row["category"], list) else [row["category"]]
         assert question.meta == {"category": reasoning, "difficulty": row["difficulty"],
-                                 "dataset": row["dataset"], "split": "test-mini"}  # fmt: skip
+                                 "dataset": row["dataset"], "split": "test-mini",
+                                 "audio_names": [f"test-mini-audios/{row['id']}.wav"]}  # fmt: skip
         assert Path(question.audio[0].path).name == f"{row['id']}.wav"
     assert made.describe()["version"] == "v05.15.25"
     assert made.describe()["audio"].startswith("sha256:")

@@ -104,9 +104,10 @@ def test_without_any_audio_only_the_control_without_audio_runs(tmp_path: Path) -
         listed(task(folder))
     assert "--data DIR" in caught.value.fix
     made = task(folder, listen="none")
-    assert [(q.audio, dict(q.meta)) for q in listed(made)] == [((), {})] * 2
+    assert [(q.audio, dict(q.meta)) for q in listed(made)] == [((), {"audio_names": [f"{n}.wav"]}) for n in "12"]
     assert made.describe()["audio"] == "absent"
     assert made.oddities() == {}
+    assert [set(made.trial(q).ask) for q in listed(made)] == [{"orders"}] * 2  # it is no task of text
 
 
 def test_the_task_is_the_same_whether_its_audio_is_heard_or_not(tmp_path: Path) -> None:
@@ -151,7 +152,8 @@ def test_the_benchmarks_own_groups_are_kept(tmp_path: Path) -> None:
     folder = own(tmp_path, [record(1, **more)])
     sound(folder / "1.wav")
     [question] = listed(task(folder))
-    assert (question.category, dict(question.meta)) == ("sound", {k: v for k, v in more.items() if k != "thinking"})
+    kept = {name: value for name, value in more.items() if name != "thinking"} | {"audio_names": ["1.wav"]}
+    assert (question.category, dict(question.meta)) == ("sound", kept)
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import typer
 
+import akb as akb_package
 from akb.cli.app import app, main
 from akb.registry import Registry
 from akb.settings import Settings
@@ -95,6 +97,38 @@ def test_eval_has_at_most_22_options_and_every_option_its_help() -> None:
         assert all(p.help for p in sub.params if p.param_type_name == "option"), sub.name
 
 
+def all_commands(found: Any, name: str = "akb") -> list[tuple[str, Any]]:
+    """Every command with its whole name, those below others too."""
+    return [
+        pair for sub, one in getattr(found, "commands", {}).items() for pair in all_commands(one, f"{name} {sub}")
+    ] or [(name, found)]
+
+
+def test_the_help_of_set_tells_just_the_kinds_that_a_command_takes(akb: Akb) -> None:
+    found: dict[str, set[str]] = {}
+    for name, command in all_commands(typer.main.get_command(app)):
+        for option in command.params:
+            if "--set" in option.opts and "recipe" not in option.help:
+                found[name] = set(re.findall(r"(\w+)\.KEY", option.help)) - {"NAME"}
+    every = {"protocol", "model", "task", "captioner"}
+    assert (found["akb eval"], found["akb lalm data"]) == (every, {"model"})
+    for name, told in found.items():
+        for kind in every - told:
+            done = akb(*name.split()[1:], *NEEDED.get(name, ()), "--set", f"{kind}.x=1")
+            assert (done.code, f"{kind}.KEY=VALUE has no meaning here" in done.err) == (2, True), (name, done.err)
+
+
+def test_every_option_of_every_command_has_words_of_help() -> None:
+    for name, command in all_commands(typer.main.get_command(app)):
+        for option in (p for p in command.params if p.param_type_name == "option"):
+            assert re.sub(r"\[default[^]]*\]", "", option.help or "").strip(". "), (name, option.opts)
+
+
+def test_the_list_of_commands_cuts_no_example_in_the_middle() -> None:
+    for name, command in all_commands(typer.main.get_command(app)):
+        assert ": akb" not in command.get_short_help_str(64), name
+
+
 def test_every_command_has_help_and_no_arguments_show_it(akb: Akb) -> None:
     usage = "Usage: .*akb"  # before the dot: how this process was started
     assert re.search(usage, "".join(map(str, akb())))
@@ -102,6 +136,14 @@ def test_every_command_has_help_and_no_arguments_show_it(akb: Akb) -> None:
         for flag in ("--help", "-h"):
             assert re.search(f"{usage} {name}", good(akb(name, flag)).out)
 
+
+NEEDED = {  # arguments without which a command looks at nothing else
+    "akb caption": ("-t", "lab-audio", "-w", "acoustic"),
+    "akb bank verify": ("-w", "random"),
+    "akb bank generate": ("-w", "random", "--subcategory", "rhyme", "-n", "1"),
+    "akb export lm-eval": ("x",),
+    "akb lalm data": ("desta-tiny",),
+}
 
 HEAVY = (
     "torch", "transformers", "tokenizers", "huggingface_hub", "datasets", "pandas", "numpy", "scipy", "openai",
@@ -247,10 +289,26 @@ WRONG: list[tuple[str, str]] = [
     ("eval -c odd.yaml", "odd.yaml: protocol_args: names with values are wanted (found 'shots=1')"),
     ("eval -c unknown.yaml", "unknown.yaml: colour: there is no such field"),
     ("eval -m random -t phonetic -i nowhere", "this folder does not exist"),
+    (
+        "eval -m random -t phonetic -o list.yaml",
+        "list.yaml: cannot be written: a file is there, and a folder is wanted",
+    ),
+    ("eval -m random -t birds", "name: small letters from a to z, digits, dots and hyphens are wanted, first a letter"),
     ("show phonetic --item rhyme-999", "Did you mean rhyme-0"),
+    ("show phonetic --item nope", "task phonetic: no question is called 'nope'\n  Its ids are such as "),
     ("show phonetic -m random", "this kind of model cannot show what it reads"),
     ("ls task", "Did you mean tasks?"),
     ("runs nowhere", "there is no such folder"),
+    ("runs list.yaml", "list.yaml: this is a file; a run's folder is wanted"),
+    (
+        "caption -t lab-audio -w acoustic -s model.x=1",
+        "--set: model.KEY=VALUE has no meaning here\n  Wanted: protocol.KEY",
+    ),
+    (
+        "bank verify -w random -s task.x=1",
+        "task.KEY=VALUE has no meaning here\n  Wanted: protocol.KEY=VALUE, model.KEY=VALUE.",
+    ),
+    ("export lm-eval x -s model.x=1", "model.KEY=VALUE has no meaning here"),
     ("score nowhere", "this is not a run's folder"),
     ("score . --policy lenient", "no policy is called 'lenient'"),
     ("validate nowhere", "nowhere"),
@@ -264,6 +322,8 @@ def test_what_the_user_got_wrong_is_one_clear_message_and_exit_code_2(
     (tmp_path / "list.yaml").write_text("[1, 2]\n", "utf-8")
     (tmp_path / "odd.yaml").write_text("model: random\ntask: phonetic\nprotocol_args: shots=1\n", "utf-8")
     (tmp_path / "unknown.yaml").write_text("model: random\ntask: phonetic\ncolour: red\n", "utf-8")
+    (tmp_path / "birds").mkdir()
+    (tmp_path / "birds" / "task.yaml").write_text('name: "鳥"\nversion: "1"\nquestions: [q.jsonl]\n', "utf-8")
     done = akb(*command.split())
     assert (done.code, done.out) == (2, "")
     assert told in done.err
@@ -414,6 +474,23 @@ def test_a_shell_completes_names(tmp_path: Path, words: str, wanted: set[str]) -
     done = subprocess.run([sys.executable, "-c", code], env={**os.environ, **told}, capture_output=True, text=True,
                           cwd=tmp_path, check=False)  # fmt: skip
     assert set(done.stdout.split()) == wanted, done.stderr
+
+
+def test_a_closed_output_is_no_fault_of_akb(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "akb", "ls", "protocols"]
+    done = subprocess.run(["sh", "-c", '"$@" >&-', "sh", *command], capture_output=True, text=True, cwd=tmp_path,
+                          check=False)  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_package_tells_the_version_that_is_installed() -> None:
+    assert akb_package.__version__ == metadata.version("akb")
+
+
+def test_baselines_are_of_no_family() -> None:
+    cards = Registry(Settings()).cards
+    assert {cards[name].family for name in ("random", "first", "longest")} == {""}
+    assert cards["akb-tiny"].family == "akb"
 
 
 def test_a_reader_that_goes_away_is_no_fault_of_akb(tmp_path: Path) -> None:

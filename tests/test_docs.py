@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tones import write_tone
+from toys import akb_here
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -72,13 +73,17 @@ def test_the_readme_has_commands() -> None:
 
 
 @pytest.mark.parametrize("command", readme_commands())
-def test_every_command_of_the_readme_runs(command: str, run_folder: Path, tmp_path: Path) -> None:
+def test_every_command_of_the_readme_runs(
+    command: str, run_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after another, as a user gives them: what one has made (clips, captions) the next one finds."""
     words = shlex.split(command)[1:]
     made = run_folder.parent
+    monkeypatch.setenv("AKB_CACHE", str(made / "cache"))
     board = made / "board" if "leaderboard" in words else tmp_path / "out"
     folders = {"RUN": run_folder, "OTHER_RUN": made / "other", "FRESH_RUN": made / "fresh", "DIR": board}
     if words[:2] == ["leaderboard", "build"] and not board.exists():
-        akb("leaderboard", "add", str(run_folder), str(made / "other"), "--board", str(board), cwd=tmp_path)
+        assert akb_here(capfd, "leaderboard", "add", run_folder, made / "other", "--board", board).returncode == 0
     if words[:2] == ["leaderboard", "add"]:
         words.append("--replace")
     words = [str(folders.get(word, word)) for word in words]
@@ -88,7 +93,7 @@ def test_every_command_of_the_readme_runs(command: str, run_folder: Path, tmp_pa
         words.append(str(run_folder.parent))
     if words[0] == "eval" and not models_of(words) <= EMBEDDED:
         words.append("--dry-run")
-    done = akb(*words, cwd=tmp_path)
+    done = akb_here(capfd, *words)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
 

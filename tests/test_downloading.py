@@ -131,7 +131,7 @@ def test_a_server_that_wants_a_long_pause_is_left_alone(place: Place, tmp_path: 
     with pytest.raises(AkbError, match="too many requests") as caught:
         get(place, tmp_path)
     assert "3600 seconds" in caught.value.fix
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60
 
 
 def test_no_server_at_all_is_told_in_words(place: Place, tmp_path: Path) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.special import logsumexp
 
@@ -167,8 +168,9 @@ def test_whatever_the_bounded_values_are_in_truth_the_choice_stays(
     about = question([f"o{n}" for n in range(len(values))], 0)
     chosen = only(judge(LETTERS, about, bounded(*values))).chosen
     truth = [v - data.draw(st.floats(0, 20)) if bound else v for v, bound in values]
-    if chosen is not None:
-        assert truth[chosen] == max(truth)
+    assume(chosen is not None)
+    assert chosen is not None
+    assert truth[chosen] == max(truth)
 
 
 # -- texts, four normalisations --------------------------------------------------------------------------------
@@ -203,7 +205,34 @@ def test_without_the_second_response_three_rules_are_told_and_the_fourth_is_not_
     failed = Response(finish=Finish.ERROR, error="gone")
     asked = asking(ask="text", normalise="unconditional", unconditional=True)
     answer = only(judge(asked, question(answer=3), CONDITIONAL, failed))
-    assert (answer.status, answer.reason) == (Status.ERROR, "no log-probabilities without the question")
+    assert (answer.status, answer.reason) == (Status.ERROR, "without the question: gone")
+
+
+SHOWN = {
+    "nothing": Response(finish=Finish.REFUSAL),
+    "what the filter left": replace(bounded(-0.1, (-2.5, True), (-2.5, True), (-2.5, True)), finish=Finish.REFUSAL),
+    "no option": replace(bounded(*[(-math.inf, True)] * 4), finish=Finish.REFUSAL),
+}
+
+
+@pytest.mark.parametrize("shown", SHOWN)
+@pytest.mark.parametrize("ask", ["letters", "text"])
+def test_a_refused_choice_is_a_refusal_whatever_scores_stand_in_it(tmp_path: Path, ask: str, shown: str) -> None:
+    task = Listed(asking(ask=ask))
+    task.listed = [Question("q1", "q1", ("v", "w", "x", "y"), 0, "c")]
+    found = akb.evaluate(Told({"q1": SHOWN[shown]}), task, cache=False, out=tmp_path / "run")
+    assert found.summary.statuses == {"refused": 1}
+    assert (found.accuracy, found.manifest.status) == (0.0, "finished")
+    assert dict(found.summary.reasons) == {"the server reports a refusal": 1}
+
+
+def test_a_refusal_without_the_question_leaves_the_rules_that_need_it_not() -> None:
+    refused = replace(WITHOUT, finish=Finish.REFUSAL)
+    for rule, status in (("characters", Status.OK), ("unconditional", Status.REFUSED)):
+        found = judge(asking(ask="text", normalise=rule, unconditional=True), question(answer=3), CONDITIONAL, refused)
+        assert found.status == status
+        assert found.others == {"none": 0.0, "tokens": 0.0, "characters": 1.0}
+    assert found.reason == "without the question: the server reports a refusal"
 
 
 def test_a_score_without_tokens_does_not_divide_by_zero() -> None:

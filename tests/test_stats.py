@@ -34,10 +34,10 @@ def test_the_interval_holds_the_share_and_mirrors(n: int, share: float) -> None:
 
 def test_the_ends_of_the_interval_solve_the_score_equation() -> None:
     z = 1.959963984540054
-    for k, n in ((0, 3), (1, 7), (160, 217), (1921, 2000)):
-        for end in wilson(k, n):
-            if 0 < end < 1:
-                assert abs(k / n - end) == pytest.approx(z * math.sqrt(end * (1 - end) / n), rel=1e-9)
+    ends = [(0, 3, wilson(0, 3)[1])]  # the other end is 0
+    ends += [(k, n, end) for k, n in ((1, 7), (160, 217), (1921, 2000)) for end in wilson(k, n)]
+    for k, n, end in ends:
+        assert abs(k / n - end) == pytest.approx(z * math.sqrt(end * (1 - end) / n), rel=1e-9)
 
 
 def test_no_questions_say_nothing_and_all_or_none_right_still_have_an_interval() -> None:

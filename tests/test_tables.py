@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import akb
+from akb.cli.runs import runs
 from akb.report import as_text, comparisons, percent
+from akb.run import names
 
 
 def run(
@@ -97,3 +100,41 @@ def test_what_looks_like_markup_is_shown_as_it_is() -> None:
     assert 'pip install "akb[hf]" :smile: [/x]' in told
     assert "[red]title" in told
     assert as_text("keys stand at [a, b] [/c]") == "keys stand at [a, b] [/c]"
+
+
+def of(found: akb.Run, asked: str, revision: str, **software: str) -> akb.Run:
+    """The run as one of the model `checkpoint-500`, by the name asked for and by what the model is."""
+    told = {"adapter": "hf/1", "model": "checkpoint-500", "revision": revision, **software}
+    m = found.manifest
+    changes = {"model": "checkpoint-500", "identity": {**m.identity, "parties": {"model": told}},
+               "config": {**m.config, "model": asked}}  # fmt: skip
+    return replace(found, manifest=m.model_copy(update=changes))
+
+
+def test_models_of_one_name_are_told_apart_in_every_table(tmp_path: Path) -> None:
+    found = run(tmp_path, task="phonetic/rhyme")
+    a, b = of(found, "a/checkpoint-500", "sha256:1"), of(found, "b/checkpoint-500", "sha256:2")
+    changed = of(found, "a/checkpoint-500", "sha256:3")
+    assert names([a, found, b]) == ["checkpoint-500 (a/checkpoint-500)", "first", "checkpoint-500 (b/checkpoint-500)"]
+    assert names([a, of(found, "./a/checkpoint-500", "sha256:1", transformers="9")]) == ["checkpoint-500"] * 2
+    for_the_same = names([a, changed])
+    assert len(set(for_the_same)) == 2
+    assert all(re.fullmatch(r"checkpoint-500 \([0-9a-f]{8}\)", name) for name in for_the_same)
+    (table,) = (as_text(table) for table in comparisons([a, b]))
+    assert [line.split()[:2] for line in table.splitlines()[-2:]] == [
+        ["checkpoint-500", "(a/checkpoint-500)"],
+        ["checkpoint-500", "(b/checkpoint-500)"],
+    ]
+
+
+def test_the_list_of_runs_tells_models_of_one_name_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in "12":
+        found = run(tmp_path, task="phonetic/rhyme", limit=2)
+        own = of(found, f"{number}/checkpoint-500", number).manifest
+        (found.path / "run.json").write_text(own.model_dump_json(by_alias=True), "utf-8")
+    runs(tmp_path)
+    shown = capsys.readouterr().out
+    assert re.findall(r"checkpoint-500 \(./checkpoint-500\)", shown) == [
+        "checkpoint-500 (1/checkpoint-500)",
+        "checkpoint-500 (2/checkpoint-500)",
+    ]

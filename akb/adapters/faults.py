@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from akb.types import Fault
 
+_READ = 10_000  # characters of a reply that is no JSON
 _TRANSPORTS = {"httpx", "httpx2", "httpcore", "httpcore2", "aiohttp", "anyio"}
 _KEY_LIKE = re.compile(r"\b(?:sk-|AIza)[\w*.-]{4,}")
 _TOO_LONG = re.compile(
@@ -147,6 +148,9 @@ def _said(error: Exception) -> str:
     if isinstance(error, ValidationError):  # its own words quote the reply, cut in the middle
         found = error.errors(include_input=False, include_url=False, include_context=False)
         return "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in found)
+    if isinstance(error, json.JSONDecodeError):
+        begins = " ".join(error.doc[:_READ].split())  # far more than is shown: a key that is cut would not be known
+        return sound_text(f"the reply is not JSON; it begins: {begins}" if begins else "the reply is empty")
     body = getattr(error, "body", None)
     inner = body.get("error", body) if isinstance(body, dict) else None
     said = inner.get("message") if isinstance(inner, dict) else getattr(error, "message", None)

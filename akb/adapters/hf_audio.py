@@ -3,7 +3,8 @@
     akb caption --task mmau --with qwen3-omni-captioner        akb eval --model hf-audio:ORG/NAME --task mmau
 
 Text and clips go to the model in the order in which the message has them. What one of these models makes of audio is
-its processor's to say: its sampling rate, windows and placeholders are not known here.
+its processor's to say: its sampling rate, windows and placeholders are not known here. What it leaves out of a clip is
+found out, and told in the reply's notes.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from akb.adapters.cards import Card
 from akb.adapters.generation import Replies, room, seed
 from akb.adapters.hf_audio_hearing import Hearing, Listener, Ready, clips_of, contents
 from akb.adapters.hf_audio_inputs import Asked, Inputs
+from akb.adapters.hf_audio_window import Window
 from akb.adapters.rendering import Encoded, Renderer
 from akb.adapters.scoring import response as scored
 from akb.errors import AkbError
@@ -26,9 +28,9 @@ from akb.strict import parse
 from akb.types import Capabilities, Choose, Finish, Generate, Request, Response
 
 if TYPE_CHECKING:
-    from akb.audio import Policy
+    from akb.audio import Policy, Sound
 
-VERSION = "hf-audio/1"
+VERSION = "hf-audio/2"
 TEXT_SECONDS = 1.0  # what the text of a request counts for in a batch
 
 
@@ -55,6 +57,7 @@ class HFAudio(Listener):
     def __init__(self, card: Card, args: Args) -> None:
         super().__init__(card, args, args.trust_remote_code)
         self.settings = args
+        self._checked = False  # that the processor writes by the chat template
 
     # -- what it is --
 
@@ -77,6 +80,10 @@ class HFAudio(Listener):
     @cached_property
     def inputs(self) -> Inputs:
         return Inputs(self.processor, self.card.reasoning, self.where)
+
+    @cached_property
+    def window(self) -> Window:
+        return Window(self.inputs, self.policy.rate)
 
     def fingerprint(self) -> Mapping[str, Any]:
         told = {**super().fingerprint(), "adapter": VERSION}
@@ -126,8 +133,27 @@ class HFAudio(Listener):
     def get_ready(self, batch: Sequence[Ready]) -> list[Ready]:
         """What the model is given: for greedy replies of all requests together, else of each by itself."""
         _ = self.inputs.template  # a model that cannot be asked at all is no single request's error
-        parts = [batch] if _together(batch[0].request) else [[ready] for ready in batch]
-        return [ready for part in parts for ready in self._prepared(part)]
+        self._checked = self._checked or self.inputs.check(self._asked(batch[0]))
+        told = [self._within_window(ready) for ready in batch]
+        fit = [ready for ready in told if not ready.error]
+        parts = [fit] if fit and _together(batch[0].request) else [[ready] for ready in fit]
+        made = iter([ready for part in parts for ready in self._prepared(part)])
+        return [ready if ready.error else next(made) for ready in told]
+
+    def _within_window(self, ready: Ready) -> Ready:
+        """A request whose clips' notes tell what the processor leaves out of them; refused where that is asked for."""
+        try:
+            unheard = self.window.unheard(self._asked(ready))
+        except AkbError as error:
+            return replace(ready, error=str(error))
+        if not any(unheard):
+            return ready
+        if self.args.beyond == "refuse":
+            said = f"the model's processor leaves out the last {max(unheard):.2f} s of the clip"
+            refused = AkbError(said, where=self.where, fix="Cut the clip, or leave beyond=refuse out.")
+            return replace(ready, error=str(refused), unhearable="too_long")
+        pairs = zip(ready.sounds, unheard, strict=True)
+        return replace(ready, sounds=tuple(_cut(sound, seconds) for sound, seconds in pairs))
 
     def _prepared(self, part: Sequence[Ready]) -> list[Ready]:
         try:
@@ -218,6 +244,14 @@ class HFAudio(Listener):
         """Log-probabilities of all tokens after each from the last of the prompt on, in fp32."""
         logits = self.model(**self.inputs.on(told, self.model), use_cache=False).logits[0, split - 1 :]
         return logits.float().log_softmax(-1)
+
+
+def _cut(sound: Sound, unheard: float) -> Sound:
+    """A sound, of which so many seconds at the end are not heard, beside those that were cut before."""
+    if not unheard:
+        return sound
+    before = sound.notes.get("cut_seconds", 0.0)
+    return replace(sound, notes={**sound.notes, "cut_seconds": None if before is None else before + unheard})
 
 
 def _together(request: Request) -> bool:

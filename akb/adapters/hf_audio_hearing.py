@@ -42,8 +42,9 @@ class Hearing(Strict):
         device, dtype, revision, attention, threads: as of `hf`; one device.
         batch_seconds: the most seconds of audio that go through the model at once, as the model pads them; null for
             a size that suits the device.
-        longest: seconds of a clip that are heard; null: all.
-        beyond: what becomes of a longer clip: its beginning is heard, or it is refused.
+        longest: seconds of a clip that are heard; null: all that the model takes.
+        beyond: what becomes of a longer clip: its beginning is heard, or it is refused; without `longest` one is
+            refused of which the model would leave something out.
     """
 
     device: str = "auto"
@@ -186,13 +187,13 @@ class Listener(ABC):
             return []
         import torch
 
-        from akb.adapters.loading import quiet
+        from akb.adapters.loading import lacks_memory, quiet
 
         try:
             with torch.inference_mode(), quiet():
                 return self.respond(batch)
         except RuntimeError as error:
-            if not isinstance(error, torch.OutOfMemoryError) and "out of memory" not in str(error).lower():
+            if not lacks_memory(error):
                 raise
             if len(batch) == 1:
                 role = self.card.role

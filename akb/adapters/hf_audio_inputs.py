@@ -7,6 +7,7 @@ end, so that it is tokenised with the prompt as one text.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,6 +23,7 @@ from akb.errors import AkbError
 from akb.types import Choose, Clip, Request
 
 AFTER = "akb_after_the_prompt"  # the template's variable
+_LAST_LINE_END = re.compile(r"(?:\r\n|\r|\n)\Z")
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ class Inputs:
 
     @cached_property
     def template(self) -> str:
-        """The chat template, with the date held fast.
+        """The chat template, with the date held fast, without the line end that Jinja drops at a template's end: what
+        is written behind it would bring that back.
 
         Raises:
             AkbError: the model has none.
@@ -58,9 +61,31 @@ class Inputs:
         if isinstance(own, dict):
             own = own.get("default")
         if not isinstance(own, str):
+            if _writes_by_itself(self.processor):
+                raise self._by_itself()
             raise AkbError("the model's processor has no chat template", where=self.where,
                            fix="A model that was tuned to follow instructions is wanted.")  # fmt: skip
-        return dated(own, self.where)
+        return dated(_LAST_LINE_END.sub("", own), self.where)
+
+    def check(self, asked: Asked) -> bool:
+        """Whether it is known that what is asked for stands at the prompt's end; not where the request cannot be taken.
+
+        Raises:
+            AkbError: it does not, for the processor writes prompts by itself.
+        """
+        try:
+            plain, more = (self._told([asked], after)["input_ids"] for after in ("", "akb"))
+        except AkbError:
+            return False
+        if plain.tolist() == more.tolist():
+            raise self._by_itself()
+        return True
+
+    def _by_itself(self) -> AkbError:
+        return AkbError("the model's processor writes prompts by itself, so nothing can be written at their end, where "
+                        "a reply begins", where=self.where,
+                        fix="Let a server run the model (vLLM does, for one), and ask it: --model openai:NAME "
+                        "--set model.base_url=http://127.0.0.1:8000/v1")  # fmt: skip
 
     def of(self, batch: Sequence[Asked], after: str = "") -> Mapping[str, Any]:
         """The model's inputs for requests of one kind, padded on the left.
@@ -69,8 +94,14 @@ class Inputs:
             after: what the reply begins with, behind the `reply_start` of a Choose; of a single request.
 
         Raises:
-            AkbError: the template or the processor cannot take it; the error quotes them.
+            AkbError: the template or the processor cannot take it (the error quotes them), or it leaves the audio out.
         """
+        told = self._told(batch, after)
+        if any(asked.samples for asked in batch) and not self._holds_audio(told):
+            raise self.left_out()
+        return told
+
+    def _told(self, batch: Sequence[Asked], after: str) -> dict[str, Any]:
         conversations = [_conversation(asked) for asked in batch]
         request = batch[0].request
         start = request.reply_start if isinstance(request, Choose) else ""
@@ -97,6 +128,21 @@ class Inputs:
                            where=self.where) from None  # fmt: skip
         return dict(told)
 
+    def left_out(self) -> AkbError:
+        """What is said where nothing of a clip comes to the model."""
+        return AkbError("the model's processor leaves the audio out", where=self.where)
+
+    def _holds_audio(self, told: Mapping[str, Any]) -> bool:
+        """Whether there is more than text: numbers that are not whole, or something of audio by its name."""
+        import torch
+
+        more = {name: value for name, value in told.items() if name not in self._per_token and torch.is_tensor(value)}
+        return any(value.numel() and (value.is_floating_point() or "audio" in name) for name, value in more.items())
+
+    @property
+    def _per_token(self) -> set[str]:
+        return {"input_ids", "attention_mask", *self.processor.tokenizer.model_input_names}
+
     def on(self, told: Mapping[str, Any], model: Any) -> dict[str, Any]:
         """Inputs on the model's device, in its type."""
         import torch
@@ -113,11 +159,16 @@ class Inputs:
 
     def cut(self, told: Mapping[str, Any], length: int) -> dict[str, Any]:
         """The inputs of one request up to so many tokens; whatever is told of each token is cut with them."""
-        per_token = {"input_ids", "attention_mask", *self.processor.tokenizer.model_input_names}
         return {
-            name: value[:, :length] if name in per_token or name.endswith("token_type_ids") else value
+            name: value[:, :length] if name in self._per_token or name.endswith("token_type_ids") else value
             for name, value in told.items()
         }
+
+
+def _writes_by_itself(processor: Any) -> bool:
+    from transformers import ProcessorMixin
+
+    return type(processor).apply_chat_template is not ProcessorMixin.apply_chat_template
 
 
 def _conversation(asked: Asked) -> list[dict[str, Any]]:

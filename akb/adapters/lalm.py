@@ -53,7 +53,8 @@ class Args(Strict):
         dtype: "auto" is as it was trained: bfloat16 or float32.
         longest: seconds of a clip that are heard; null: all. What the encoder cannot hear at once is heard in several
             blocks, one after another.
-        beyond: what becomes of a longer clip: its beginning is heard, or it is refused.
+        beyond: what becomes of a longer clip: its beginning is heard, or it is refused; without `longest` one is
+            refused that the encoder cannot hear at once.
         transcripts: a file with a transcript for each clip, by hash (captions.jsonl as `akb caption` leaves it); null:
             none, as of clips in which nobody speaks. A clip's transcript stands with its first block.
         backbone, encoder: folders of the models it was trained with, where they are no longer where they were.
@@ -135,7 +136,10 @@ class LALM(hf.HF):
         """How clips are decoded, before they are cut."""
         from akb.audio import Policy
 
-        return Policy(rate=self.block.rate, longest=self.settings.longest, beyond=self.settings.beyond)
+        longest, beyond = self.settings.longest, self.settings.beyond
+        if longest is None and beyond == "refuse":
+            longest = self.block.seconds
+        return Policy(rate=self.block.rate, longest=longest, beyond=beyond)
 
     def fingerprint(self) -> Mapping[str, Any]:
         text = self.settings.transcripts

@@ -16,6 +16,7 @@ from akb.errors import AkbError, missing_extra
 if TYPE_CHECKING:
     from akb.adapters.hf import Args
 
+OMNI = {"torchvision": "torchvision", "torchaudio": "torchaudio", "PIL": "pillow"}  # as errors name them
 SMALLER = "Use --dtype bfloat16, --set model.quantize=4bit, or --set model.device_map=auto."
 
 
@@ -31,9 +32,17 @@ def imported(where: str) -> Any:
 
 @contextmanager
 def explained_load(where: str, what: str) -> Iterator[None]:
-    """Turns what transformers raises for files and settings into an AkbError; its first line says what is wrong."""
+    """Turns what transformers raises for files, settings and packages into an AkbError; its first line says what is
+    wrong."""
     try:
         yield
+    except ImportError as error:
+        told = " ".join(str(error).split())
+        if package := next((package for name, package in OMNI.items() if name.casefold() in told.casefold()), None):
+            raise missing_extra(package, "omni", needed_for=where) from error
+        raise AkbError(
+            f"the {what} cannot be loaded: {told[:300]}", where=where, fix="Install what is missing."
+        ) from error
     except Exception as error:  # safetensors and tokenizers raise kinds of their own
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise AkbError(f"the {what} cannot be loaded: {lines[0][:300]}", where=where) from error
@@ -139,16 +148,28 @@ def _products_of(half: Any, device: Any) -> Iterator[None]:
 
 
 def moved(loaded: Any, device: str, where: str, fix: str = SMALLER) -> Any:
-    import torch
-
     try:
         return loaded.to(device)
-    except torch.OutOfMemoryError:
+    except RuntimeError as error:
+        if not lacks_memory(error):
+            raise
         raise AkbError(
             "the model does not fit into the device's memory",
             where=f"{where} on {device}",
             fix=fix,
-        ) from None
+        ) from error
+
+
+def lacks_memory(error: BaseException | None) -> bool:
+    """Whether there was too little memory: of a GPU, or for the allocator of the CPU, which says so in words alone."""
+    if error is None:
+        return False
+    import torch
+
+    told = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
+        words in told for words in ("out of memory", "allocate memory")
+    )
 
 
 def check_device(device: str, where: str) -> None:

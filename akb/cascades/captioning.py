@@ -75,6 +75,7 @@ class Describing:
     cache: bool = True
     fresh: bool = False
     budget: Budget | None = None
+    failed: set[str] = field(default_factory=set)  # clips asked in vain; what was said of them before stands
     _asked: set[tuple[Path, str]] = field(default_factory=set)  # folder and clip; of these nothing is asked again
     _counted: set[tuple[Path, str]] = field(default_factory=set)  # of these the budget knows what they have cost
 
@@ -168,6 +169,8 @@ class Describing:
             if store is not None:
                 store.close()
         self._asked |= {(record.folder, sha) for sha in ids}
+        last = {line.trial: _failed(line) for line in records.read_responses(record.folder)}
+        self.failed |= {sha for sha in ids if last.get(sha)}
         took = record.manifest.seconds + time.perf_counter() - started
         record.manifest = record.manifest.model_copy(update={"seconds": took})
 
@@ -285,10 +288,17 @@ def _seal(record: Record, sums: dict[str, str]) -> None:
 
 
 def _lines(folder: Path) -> dict[str, Line]:
-    """What the responses say, by clip: the last one of each counts."""
+    """What the responses say, by clip: the last one of each counts, but that a failure takes no caption's place."""
     paths = {trial.id: trial.question.audio[0].path for trial in records.read_trials(folder)}
-    last: dict[str, Recorded] = {line.trial: line for line in records.read_responses(folder)}
+    last: dict[str, Recorded] = {}
+    for line in records.read_responses(folder):
+        if line.trial not in last or _failed(last[line.trial]) or not _failed(line):
+            last[line.trial] = line
     return {sha: _line(line, paths.get(sha, "")) for sha, line in last.items()}
+
+
+def _failed(line: Recorded) -> bool:
+    return Caption.of(line.response).state == "error"
 
 
 def _line(line: Recorded, path: str) -> Line:

@@ -10,6 +10,7 @@ from akb import records
 from akb.cascades.captioning import DescribeTask, read
 from akb.cascades.captions import Caption, Foreseen, joined_ahead
 from akb.cascades.cards import JOINED, Captioner
+from akb.cascades.human import Human
 from akb.cascades.settings import config_of, settings_of, settled
 from akb.types import Adapter, Clip, Priced, Question, Trial
 
@@ -23,11 +24,12 @@ HOW = frozenset({  # settings that decide where and how fast captions are made, 
 
 def foreseen(registry: Registry, name: str, clips: Sequence[Clip], args: Mapping[str, Any]) -> Foreseen:
     """The captions that are there, and room for those that are not; nobody is asked, and no model's files are needed.
+    A file of captions is read: one that was edited is another captioner.
 
     Args: as of `Describing.captions`.
 
     Raises:
-        AkbError: a name or a setting is wrong.
+        AkbError: a name, a setting or a file of captions is wrong.
     """
     card, own = settings_of(registry, name, args)
     if card.adapter == JOINED:
@@ -36,8 +38,11 @@ def foreseen(registry: Registry, name: str, clips: Sequence[Clip], args: Mapping
     task = DescribeTask(card, registry.cascades.prompt(card))
     adapter = registry.cascades.adapter(card, rest)
     try:
-        known = dict[str, Caption]()
-        for folder in _alike(registry.settings.captions, card, task, rest):
+        known, by = dict[str, Caption](), None
+        if isinstance(adapter, Human):
+            adapter.check(clips)
+            by = records.as_json({"captioner": adapter.fingerprint()})
+        for folder in _alike(registry.settings.captions, card, task, rest, by):
             known = (read(folder) or {}) | known
         known = {sha: caption for sha, caption in known.items() if caption.state != "error"}
         ahead = {clip.sha256: _most(adapter, task, clip) for clip in clips if clip.sha256 not in known}
@@ -69,13 +74,15 @@ def _sum(costs: Iterable[float | None]) -> float | None:
     return None if None in known else sum(cost or 0.0 for cost in known)
 
 
-def _alike(captions: Path, card: Captioner, task: DescribeTask, args: Mapping[str, Any]) -> Iterator[Path]:
-    """The folders of captions made with this prompt and these settings."""
+def _alike(captions: Path, card: Captioner, task: DescribeTask, args: Mapping[str, Any],
+           parties: Mapping[str, Any] | None) -> Iterator[Path]:  # fmt: skip
+    """The folders of captions made with this prompt and these settings, and by these parties if they are told."""
     asked, config = records.as_json(dict(task.describe())), _answering(config_of(card, args))
     for folder in sorted(captions.glob(f"{card.name}.*")):
         if (folder / records.MANIFEST).is_file():
             old = records.read_manifest(folder)
-            if {name: old.identity.get(name) for name in asked} == asked and _answering(old.config) == config:
+            same = {name: old.identity.get(name) for name in asked} == asked and _answering(old.config) == config
+            if same and parties in (None, old.identity.get("parties")):
                 yield folder
 
 

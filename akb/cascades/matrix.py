@@ -107,8 +107,9 @@ class Said:
         partly: clips that were not heard to their end.
         questions: asked with captions; given_away: of these, how many captions hold the key's words and no other
             option's; wrong_way: how many hold those of one other option alone.
-        gain: accuracy less that of the question only where the key is not given away, mean over the readers, with its
-            95 % interval and p; None where there are no such questions.
+        apart: of these, how many tell options apart by their words (`leaks.tells_apart`).
+        gain: accuracy less that of the question only where they do not, mean over the readers, with its 95 % interval
+            and p; None where there are no such questions.
     """
 
     captioner: str
@@ -121,6 +122,7 @@ class Said:
     questions: int
     given_away: int
     wrong_way: int
+    apart: int
     gain: float | None = None
     gain_low: float | None = None
     gain_high: float | None = None
@@ -280,8 +282,8 @@ class Matrix:
         found = held_by(self.runs[name, self.readers[0]])
         without = states["error"] + states["unheard"]
         said = Said(name, len(own), states["empty"], states["refused"], without, cut, partly,
-                    len(found.given), sum(found.given.values()), found.wrong_way)  # fmt: skip
-        kept = np.array([not found.given.get(i, True) for i in self.scores.items])
+                    len(found.apart), found.given_away, found.wrong_way, sum(found.apart.values()))  # fmt: skip
+        kept = np.array([not found.apart.get(i, True) for i in self.scores.items])
         if not kept.any():
             return said
         test = self._test("", name, QUESTION, self._values(name, MEAN), self._values(QUESTION, MEAN), kept)

@@ -96,15 +96,17 @@ def same_words(one: Beside) -> str:
 
 def leak_lines(told: Leaks) -> list[str]:
     """What captions give away, in words."""
-    share = told.given_away / told.n
-    lines = [f"captions that hold the key's words and no other option's: {told.given_away:,} of {told.n:,} "
-             f"({percent(share)} %); those of one other option alone: {told.wrong_way:,}"]  # fmt: skip
-    if told.accuracy_given is not None and told.accuracy_else is not None:
-        shares = f"{percent(told.accuracy_given)}, elsewhere: {percent(told.accuracy_else)}"
+    away, apart = (f"of {told.n:,} ({percent(count / told.n)} %)" for count in (told.given_away, told.apart))
+    lines = [f"captions that hold the key's words and no other option's: {told.given_away:,} {away}; "
+             f"those of one other option alone: {told.wrong_way:,}",
+             f"captions that hold the words of some options and not of all: {told.apart:,} {apart}"]  # fmt: skip
+    if told.accuracy_apart is not None and told.accuracy_else is not None:
+        shares = f"{percent(told.accuracy_apart)}, elsewhere: {percent(told.accuracy_else)}"
         lines.append(f"accuracy where they do: {shares}")
     if told.gain is not None and told.gain_low is not None and told.gain_high is not None and told.p is not None:
-        lines.append(f"gain over the question alone where they do not: {signed(told.gain)} "
-                     f"({signed(told.gain_low)} to {signed(told.gain_high)}), p {p_value(told.p)}")  # fmt: skip
+        lines.append(f"gain over the question alone where they do not (looking for words is no help there): "
+                     f"{signed(told.gain)} ({signed(told.gain_low)} to {signed(told.gain_high)}), "
+                     f"p {p_value(told.p)}")  # fmt: skip
     return lines
 
 

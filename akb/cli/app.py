@@ -86,6 +86,9 @@ app.add_typer(leaderboard.app, name="leaderboard")
 
 def main() -> None:
     """Run the command line; every error that a user can cause is one clear message and exit code 2."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed before we began, as some launchers do: what is printed goes nowhere
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 (to the end)
     try:
         try:
             app()

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from akb.registry import Registry
     from akb.types import Clip
 
+SETTINGS = ("protocol", "task", "captioner")  # of a protocol, its shots: they are heard too
+
 
 def caption(
-    task: options.Tasks = None,
+    task: Annotated[list[str] | None, options.task_option("Whose clips: mmau, lab-audio")] = None,
     with_: Annotated[
         str | None,
         typer.Option(
@@ -31,7 +33,7 @@ def caption(
     ] = None,
     limit: Annotated[int | None, typer.Option("--limit", "-n", help="Only of the first so many questions.")] = None,
     data: options.Data = None,
-    set_: options.Set = None,
+    set_: Annotated[list[str] | None, options.set_option(*SETTINGS)] = None,
     include: options.Include = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not use earlier responses.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Describe anew what is described already.")] = False,
@@ -43,7 +45,7 @@ def caption(
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Describe the clips of tasks in words: akb caption --task mmar --with whisper-large-v3
+    """Describe the clips of tasks in words. E.g. akb caption --task mmar --with whisper-large-v3
 
     Captions are kept by the hash of the audio, and made once for all tasks and readers; `akb eval --listen
     caption:NAME` makes those that are missing. Interrupted, it goes on where it was when given again.
@@ -58,9 +60,10 @@ def caption(
     if not names or not with_:
         raise AkbError("a task and a captioner are wanted", fix="E.g. akb caption --task lab-audio --with acoustic")
     registry = options.registry(include)
-    args = options.settings(set_)["captioner"]
+    changes = options.settings(set_, SETTINGS)
+    args = changes["captioner"]
     check_named(registry, [with_], args)
-    clips = _clips(registry, names, options.settings(set_), limit=limit, data=data)
+    clips = _clips(registry, names, changes, limit=limit, data=data)
     if dry_run:
         _dry_run(registry, with_, clips, args, json=json)
         return
@@ -72,14 +75,16 @@ def caption(
     describing = Describing(registry, watch, not no_cache, fresh, budget)
     found = describing.captions(with_, clips, args)
     told = _told(found, clips)
+    if kept := sum(clip.sha256 in describing.failed and found.of(clip).state != "error" for clip in clips):
+        told["notes"].append(f"{kept:,} clips could not be described anew: what was said of them before stands")
     if json:
         report.print_json(told)
     else:
-        for line in found.notes(clips):
+        for line in told["notes"]:
             report.show(line)
         for folder in told["folders"]:
             report.show(f"captions: {folder}")
-    if told["states"].get("error"):
+    if describing.failed or told["states"].get("error"):
         raise typer.Exit(EXIT_INCOMPLETE)
 
 

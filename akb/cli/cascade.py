@@ -36,10 +36,13 @@ def _cascade() -> None:
 def matrix(
     captioners: Annotated[
         list[str] | None,
-        typer.Option("--captioners", "-w", help="Who describes: names, or files of captions, with commas between."),
+        typer.Option(
+            "--captioners", "--with", "-w", help="Who describes: names, or files of captions, with commas between."
+        ),
     ] = None,
     readers: Annotated[
-        list[str] | None, typer.Option("--readers", "-m", help="Who answers: models' names, with commas between.")
+        list[str] | None,
+        typer.Option("--readers", "--model", "-m", help="Who answers: models' names, with commas between."),
     ] = None,
     task: options.Tasks = None,
     protocol: options.ProtocolName = None,
@@ -57,7 +60,7 @@ def matrix(
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Every captioner with every reader: akb cascade matrix --captioners acoustic,gemini --readers a,b --task mmau
+    """Every captioner with every reader. E.g. akb cascade matrix --captioners acoustic,gemini --readers a,b --task mmau
 
     Beside the captioners stand the controls: the question only, the options only, another item's caption. Captions are
     made once and used by all readers. Interrupted, it goes on where it was when given again.
@@ -209,7 +212,8 @@ def _dry_run(configs: Mapping[str, RunConfig], captioners: Mapping[str, str], re
 ABOUT = (
     "mean: over the readers, or over the captioners; without the controls. p: paired permutation of templates;\n"
     "Holm p: adjusted over the tests of one heading; differences are means over the other factor;\n"
-    "gain: over the question only, of questions whose captions do not hold the key's words, or others' as well"
+    "key alone, other alone: captions that hold the words of that option and of no other; told apart: those of some\n"
+    "options and not of all; gain: over the question only, of all other questions (looking for words is no help there)"
 )
 TESTS = ("first", "second", "points", "95 % interval", "p", "Holm p")
 ABOUT_FACTORS = (
@@ -236,8 +240,8 @@ def _show(found: Matrix) -> None:
         report.show(report.listing(TESTS, told, f"\n{family}"))
     _show_factors(found)
     columns = ("captioner", "clips", "said nothing", "refused", "without", "cut", "not to the end",
-               "questions", "key given away %",
-               "another option %", "gain where not given away", "p")  # fmt: skip
+               "questions", "key alone %", "other alone %", "told apart %",
+               "gain where not told apart", "p")  # fmt: skip
     report.show(report.listing(columns, [_said(one) for one in found.said], "\nthe captions"))
     report.show("\n" + "\n".join([ABOUT, *(f"note: {note}" for note in found.notes())]))
 
@@ -300,7 +304,8 @@ def _said(one: Said) -> tuple[Any, ...]:
     from akb.report import percent
 
     counts: tuple[Any, ...] = (one.clips, one.empty, one.refused, one.without, one.cut, one.partly, one.questions)
-    leaks = [percent(share / one.questions if one.questions else None) for share in (one.given_away, one.wrong_way)]
+    found = (one.given_away, one.wrong_way, one.apart)
+    leaks = [percent(count / one.questions if one.questions else None) for count in found]
     if one.gain is None or one.gain_low is None or one.gain_high is None or one.p is None:
         return (one.captioner, *counts, *leaks, "-", "-")
     gain = f"{signed(one.gain)} ({signed(one.gain_low)} to {signed(one.gain_high)})"

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from akb.types import Outcome, Trial
 
 FAMILIES, GROUPS = ("neighbours", "all"), ("category", "subcategory")
-SAME = ("task", "task_args", "protocol", "prompt", "listen", "control", "seed")  # of a run's identity
 NOTE = (
     "p: paired permutation of templates; Holm p: adjusted for {adjusted};\n"
     "alone right: questions that only the first, only the second has right; shows: the smallest difference in points\n"
     "found with power 80 % by one test alone, before Holm: among several pairs it takes more"
 )
 FEWEST, FEW_ITEMS, FEW_CLUSTERS, UNREAD = 2, 200, 30, 0.02
+LARGE = 0.1  # a template with a larger share of the questions is warned of
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def compare(
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Compare models on the same questions: akb compare runs/one/... runs/two/...
+    """Compare models on the same questions. E.g. akb compare runs/one/... runs/two/...
 
     p is that of the paired permutation of clusters (questions of one template change together), adjusted by Holm
     within the family of pairs shown; McNemar's p beside it takes all questions as independent. A reference is to be
@@ -137,9 +137,9 @@ def _load(paths: Sequence[Path], across_listening: bool) -> dict[str, Run]:
     """The runs by name, if they can be compared.
 
     Raises:
-        AkbError: fewer than two, one twice, or runs of different tasks, versions, protocols or ways of hearing.
+        AkbError: fewer than two, one twice, or runs that were not asked alike (`alike.differences`).
     """
-    from akb import records
+    from akb import alike
     from akb.run import Run
 
     if len(paths) < 2:
@@ -147,9 +147,9 @@ def _load(paths: Sequence[Path], across_listening: bool) -> dict[str, Run]:
     if len({path.resolve() for path in paths}) < len(paths):
         raise AkbError("a run is given twice", where="akb compare")
     runs = [Run.load(path) for path in paths]
-    first = _setting(runs[0], across_listening)
+    may_differ = alike.HEARD if across_listening else ()
     for run in runs[1:]:
-        if changes := records.changed_fields(first, _setting(run, across_listening)):
+        if changes := alike.differences(runs[0].manifest, run.manifest, may_differ):
             raise AkbError(
                 "not comparable with the first run; it differs in " + "; ".join(changes[:4]), where=str(run.path),
                 fix="Ask both models the same version of a task by the same protocol; to compare ways of hearing add "
@@ -161,12 +161,6 @@ def _load(paths: Sequence[Path], across_listening: bool) -> dict[str, Run]:
     return {
         name if names.count(name) == 1 else f"{name} ({run.path})": run for name, run in zip(names, runs, strict=True)
     }
-
-
-def _setting(run: Run, across_listening: bool) -> dict[str, Any]:
-    """What must be the same; the protocol's label tells of listening too."""
-    same = {name: run.manifest.identity.get(name) for name in SAME if name != "listen" or not across_listening}
-    return same if across_listening else same | {"protocol label": run.manifest.protocol}
 
 
 Judged = dict[str, dict[str, tuple["Trial", "Outcome"]]]
@@ -282,6 +276,8 @@ def _binary(values: Floats) -> bool:
 
 def _warnings(runs: Mapping[str, Run], scores: Scores, models: Sequence[Model], records: Judged) -> list[str]:
     """What a reader should know before believing the table, in words."""
+    import numpy as np
+
     n, clusters = len(scores.items), int(scores.clusters.max()) + 1
     told = [f"{name}: the run is {run.manifest.status}" for name, run in runs.items()
             if run.manifest.status != "finished"]  # fmt: skip
@@ -292,6 +288,9 @@ def _warnings(runs: Mapping[str, Run], scores: Scores, models: Sequence[Model], 
         told.append(f"few questions ({n}): only large differences can be seen")
     if clusters < FEW_CLUSTERS and clusters < n:
         told.append(f"few templates ({clusters}): intervals rest on few independent questions")
+    if 1 < (most := int(np.bincount(scores.clusters).max())) > LARGE * n:
+        told.append(f"one template holds {most} of the {n} questions: if these are right or wrong together, intervals "
+                    "may be too short")  # fmt: skip
     for one, other in pairwise(models):
         if one.accuracy == other.accuracy:
             told.append(f"{one.name} and {other.name} have exactly the same accuracy")

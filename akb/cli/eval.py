@@ -66,7 +66,7 @@ def eval_(
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Ask models questions: akb eval --model qwen2-7b --task phonetic
+    """Ask models questions. E.g. akb eval --model qwen2-7b --task phonetic
 
     A run that was interrupted goes on where it was when the same command is given again. What is not an option here
     is a setting: --set protocol.max_tokens=64, --set model.quantize=4bit.
@@ -165,16 +165,19 @@ def _spelled_out(loaded: dict[str, Any], where: str) -> dict[str, Any]:
 def _print(done: Sequence[Done], json: bool) -> None:
     from akb import report
     from akb.cascades.report import beside_table, beside_told
+    from akb.run import names
 
+    named = list(zip(names([one.run for one in done]), done, strict=True))
     if json:
-        report.print_json([one.run.to_dict() | beside_told(one.run, one.controls) for one in done])
+        told = [one.run.to_dict() | {"model": name} | beside_told(one.run, one.controls) for name, one in named]
+        report.print_json(told)
         return
     several = len(done) > 1
-    for one in done:
+    for name, one in named:
         run = one.run
         baseline = all("baseline" in str(p.get("adapter")) for p in run.manifest.identity["parties"].values())
         if not (several and baseline):
-            report.show(report.run_table(run))
+            report.show(report.run_table(run, name))
             report.show("")
             if one.controls:
                 report.show(beside_table(run, one.controls))

@@ -10,6 +10,8 @@ import typer
 from akb.cli import options
 from akb.errors import AkbError
 
+SETTINGS = ("protocol", "task")
+
 app = typer.Typer(help="Write tasks for other programs.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -28,7 +30,7 @@ def lm_eval(
     limit: Annotated[int | None, typer.Option("--limit", "-n", help="Only the first so many questions.")] = None,
     listen: options.Listen = None,
     data: options.Data = None,
-    set_: options.Set = None,
+    set_: Annotated[list[str] | None, options.set_option(*SETTINGS)] = None,
     include: options.Include = None,
 ) -> None:
     """Write tasks that lm-eval runs to the same log-probabilities."""
@@ -37,7 +39,7 @@ def lm_eval(
     from akb.tasks.multiple_choice import MultipleChoice
 
     registry = options.registry(include)
-    changes = options.settings(set_, shots=shots)
+    changes = options.settings(set_, SETTINGS, shots=shots)
     config = options.run_config(
         "akb export lm-eval", changes, task=options.split_names(task) or ["akb-open"],
         protocol=protocol or "akb-v1-loglik", seed=seed, limit=limit, listen=listen, data=data,

@@ -30,7 +30,7 @@ def fetch(
     include: options.Include = None,
     json: options.Json = False,
 ) -> None:
-    """Fetch a task's questions and audio from where their owners publish them: akb fetch mmau
+    """Fetch a task's questions and audio from where their owners publish them. E.g. akb fetch mmau
 
     The terms are shown, and agreed to once. A download that broke off goes on where it was; what was fetched is
     checked by its hash. akb itself contains none of it."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from akb.cli import options
-from akb.errors import missing_extra
+from akb.cli.lalm_recipe import Changes, Name, recipe_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,9 +27,6 @@ def _lalm() -> None:
     """Ground a text model in audio."""
 
 
-Name = Annotated[str, typer.Argument(help="A recipe: a name from `akb lalm show`, or a file.")]
-
-
 @app.command()
 def show(
     name: Annotated[str | None, typer.Argument(help="A recipe's name or file; none: all of them.")] = None,
@@ -39,21 +35,20 @@ def show(
         typer.Option("--gpu", help="Estimate memory and time on it [default: A100-80G]. May be repeated."),
     ] = None,
     gpus: Annotated[int, typer.Option("--gpus", min=1, help="How many of them train side by side.")] = 1,
+    set_: Changes = None,
     include: options.Include = None,
     json: options.Json = False,
 ) -> None:
-    """What a recipe is and takes: akb lalm show desta-qwen2.5-7b --gpu A100-80G --gpus 8"""
-    from akb.lalm.recipe import find, recipes
-
-    registry = options.registry(include)
-    if name is None:
-        _list(recipes(registry.roots), json)
-        return
-    _ready()
+    """What a recipe is and takes. E.g. akb lalm show desta-qwen2.5-7b --gpu A100-80G --gpus 8"""
     from akb.lalm import sizes
     from akb.lalm.kept import card_of
+    from akb.lalm.recipe import recipes
 
-    recipe = find(name, registry.roots)
+    registry = options.registry(include)
+    if name is None and not set_:
+        _list(recipes(registry.roots), json)
+        return
+    recipe = recipe_of(name, set_, registry)
     of = sizes.counts(recipe, card_of(recipe, include or ()), include or ())
     rows = _rows_made(registry, recipe)
     on = [sizes.on_gpu(recipe, of, one, gpus, rows) for one in options.split_names(gpu) or [DEFAULT_GPU]]
@@ -67,15 +62,17 @@ def show(
 def check(
     name: Name,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda:0 ...")] = "auto",
+    set_: Changes = None,
     include: options.Include = None,
     json: options.Json = False,
 ) -> None:
-    """Two training steps with real shapes and random data: akb lalm check desta-qwen2.5-7b"""
-    _ready()
-    from akb.lalm.checking import check as checked
-    from akb.lalm.recipe import find
+    """Two training steps with real shapes and random data. E.g. akb lalm check desta-qwen2.5-7b"""
+    from akb.lalm.counting import wants_torch
 
-    recipe = find(name, options.registry(include).roots)
+    wants_torch()  # before it is imported in many places
+    from akb.lalm.checking import check as checked
+
+    recipe = recipe_of(name, set_, options.registry(include))
     found = checked(recipe, include=include or (), device=device)
     if json:
         _print_json({"recipe": recipe.name, **asdict(found)})
@@ -84,22 +81,14 @@ def check(
 
 
 @app.command()
-def report(name: Name, include: options.Include = None) -> None:
+def report(name: Name, set_: Changes = None, include: options.Include = None) -> None:
     """A training in one page, with its losses and those of its control: akb lalm report desta-qwen2.5-7b"""
-    from akb.lalm.recipe import find
     from akb.lalm.reporting import report as made
 
     registry = options.registry(include)
-    page = made(find(name, registry.roots), registry.settings.lalms)
+    page = made(recipe_of(name, set_, registry), registry.settings.lalms)
     typer.echo(page.read_text("utf-8"))
     typer.echo(f"report: {page}")
-
-
-def _ready() -> None:
-    """That torch and transformers are there is found before they are imported in many places."""
-    for package in ("torch", "transformers"):
-        if find_spec(package) is None:
-            raise missing_extra(package, "lalm", needed_for="akb lalm")
 
 
 def _list(known: dict[str, Recipe], json: bool) -> None:
@@ -113,7 +102,9 @@ def _list(known: dict[str, Recipe], json: bool) -> None:
 
 def _rows_made(registry: Registry, recipe: Recipe) -> int | None:
     """Rows of the data that was made; None where none was."""
-    file: Path = registry.settings.lalms / recipe.name / "data" / "train.jsonl"
+    from akb.lalm.training.record import plain_name
+
+    file: Path = registry.settings.lalms / plain_name(recipe) / "data" / "train.jsonl"
     if not file.is_file():
         return None
     with file.open("rb") as opened:

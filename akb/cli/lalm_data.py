@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from akb.cli import options
-from akb.errors import EXIT_INCOMPLETE, AkbError
+from akb.errors import EXIT_INCOMPLETE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +38,7 @@ def data(
     contaminated: Annotated[
         Contaminated, typer.Option(help="Clips that are audio of an evaluation: refuse all, drop them, or keep them.")
     ] = Contaminated.refuse,
-    set_: options.Set = None,
+    set_: Annotated[list[str] | None, options.set_option("model")] = None,
     include: options.Include = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not use earlier responses.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Read and ask everything anew.")] = False,
@@ -50,7 +50,7 @@ def data(
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Make a recipe's training data: akb lalm data desta-qwen2.5-7b
+    """Make a recipe's training data. E.g. akb lalm data desta-qwen2.5-7b
 
     Clips are described in words, the backbone answers prompts about them, and answers that a listener could not have
     given are left out. Interrupted, it goes on where it was when given again; more rows are added to those there.
@@ -68,7 +68,7 @@ def data(
         registry,
         data_folder(registry, recipe.name),
         writer=with_ or "",
-        model_args=_model_args(set_),
+        model_args=options.settings(set_, ("model",))["model"],
         limit=limit,
         skip_faulty=skip_faulty,
         contaminated=contaminated.value,
@@ -100,14 +100,6 @@ def _show_foreseen(found: Mapping[str, Any], json: bool) -> None:
         return
     report.show("\n".join(f"{key}: {value}" for key, value in found.items() if key != "first" and value))
     report.show(f"the first request, as plain text:\n\n{found['first']}\n")
-
-
-def _model_args(pairs: list[str] | None) -> dict[str, Any]:
-    changes = options.settings(pairs)
-    if other := [name for name, values in changes.items() if values and name != "model"]:
-        raise AkbError(f"{other[0]}.KEY=VALUE has no meaning here", where="--set",
-                       fix="Wanted: model.KEY=VALUE; everything else is in the recipe.")  # fmt: skip
-    return changes["model"]
 
 
 def _told(made: Mapping[str, Any]) -> list[str]:

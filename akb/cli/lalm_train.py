@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from akb.cli import options
+from akb.cli.lalm_recipe import Changes, Name, recipe_of
 
 if TYPE_CHECKING:
     from akb.lalm.training.record import Run
@@ -18,13 +19,10 @@ if TYPE_CHECKING:
 
 
 def train(
-    name: Annotated[str, typer.Argument(help="A recipe: a name from `akb lalm show`, or a file.")],
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", "-s", help="Change the recipe: train.lr=3e-4, data.shuffled=true. May be repeated."),
-    ] = None,
+    name: Name,
+    set_: Changes = None,
     limit_rows: Annotated[
-        int | None, typer.Option("--limit-rows", "-n", min=1, help="Only the first so many rows.")
+        int | None, typer.Option("--limit-rows", "--limit", "-n", min=1, help="Only the first so many rows.")
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew; what stands is removed.")] = False,
     data: Annotated[
@@ -41,7 +39,7 @@ def train(
     include: options.Include = None,
     json: options.Json = False,
 ) -> None:
-    """Train a recipe on its data: akb lalm train desta-qwen2.5-7b
+    """Train a recipe on its data. E.g. akb lalm train desta-qwen2.5-7b
 
     Interrupted or killed, it goes on where it was when given again, with the same losses. On several GPUs:
     accelerate launch -m akb lalm train desta-qwen2.5-7b
@@ -49,12 +47,11 @@ def train(
     On rows of the schema of DeSTA that were released: akb lalm train NAME --data aqa5m.parquet --audio CLIPS
     """
     from akb import report
-    from akb.lalm.recipe import find
     from akb.lalm.training import record
     from akb.lalm.training.session import Session
 
     registry = options.registry(include)
-    recipe = record.changed(find(name, registry.roots), set_ or [], limit_rows)
+    recipe = recipe_of(name, set_, registry, limit_rows)
     lalms = registry.settings.lalms
     folder = lalms / recipe.name
     with _watching(recipe.name, folder, quiet=json) as watch:

@@ -18,7 +18,9 @@ Board = Annotated[Path, typer.Option("--board", "-b", help="The board's folder; 
 def add(
     runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs.")],
     board: Board,
-    replace: Annotated[bool, typer.Option(help="Take the place of the same model's run in the same column.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Take the place of the same model's run in the same column.")
+    ] = False,
     include: options.Include = None,
     json: options.Json = False,
 ) -> None:

@@ -18,10 +18,10 @@ def merge(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The merged run's folder [default: the shards', less .shard-*].")
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Replace the run that is there.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", "--replace", help="Replace the run that is there.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Put a run's shards together: akb merge runs/akb-tiny/akb-open.akb-v1.1a2b3c4d.shard-*
+    """Put a run's shards together. E.g. akb merge runs/akb-tiny/akb-open.akb-v1.1a2b3c4d.shard-*
 
     The shards are those of `akb eval --shard 1/4 ...` to `4/4`; they stay as they are. The merged run is what the
     command without --shard would have made, and the same command finds it.

@@ -10,6 +10,8 @@ import typer
 from akb.errors import AkbError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from akb.plan import RunConfig
     from akb.registry import Registry
 
@@ -30,15 +32,14 @@ Include = Annotated[
     list[Path] | None,
     typer.Option("--include", "-i", help="A folder of your own with tasks, model cards, protocols. May be repeated."),
 ]
-Tasks = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--task",
-        "-t",
-        autocompletion=_names("task"),
-        help="What to ask: phonetic, phonetic/rhyme, akb-open, 'music/*', a folder. May be repeated.",
-    ),
-]
+
+
+def task_option(what: str) -> Any:
+    """The option --task, with what the command does with a task."""
+    return typer.Option("--task", "-t", autocompletion=_names("task"), help=f"{what}, a folder. May be repeated.")
+
+
+Tasks = Annotated[list[str] | None, task_option("What to ask: phonetic, phonetic/rhyme, akb-open, 'music/*'")]
 Models = Annotated[
     list[str] | None,
     typer.Option(
@@ -63,15 +64,20 @@ Listen = Annotated[
 Data = Annotated[
     Path | None, typer.Option(help="The file with the questions, or the folder with them and their audio.")
 ]
-Set = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        "-s",
-        help="Any other setting: protocol.KEY=VALUE, model.KEY=VALUE, task.KEY=VALUE, captioner.KEY=VALUE (of one of "
-        "several: captioner.NAME.KEY=VALUE). May be repeated.",
-    ),
-]
+SETTINGS = ("protocol", "model", "task", "captioner")
+
+
+def set_option(*kinds: str) -> Any:
+    """The option --set of a command that takes settings of these kinds; `settings` reads it."""
+    several = " (of one of several: captioner.NAME.KEY=VALUE)" if "captioner" in kinds else ""
+    return typer.Option("--set", "-s", help=f"Any other setting: {_forms(kinds)}{several}. May be repeated.")
+
+
+def _forms(kinds: Sequence[str]) -> str:
+    return ", ".join(f"{kind}.KEY=VALUE" for kind in kinds)
+
+
+Set = Annotated[list[str] | None, set_option(*SETTINGS)]
 
 
 def registry(include: list[Path] | None) -> Registry:
@@ -86,25 +92,28 @@ def split_names(values: list[str] | None) -> list[str]:
     return [name.strip() for value in values or [] for name in value.split(",") if name.strip()]
 
 
-def settings(pairs: list[str] | None, *, shots: int | None = None) -> dict[str, dict[str, Any]]:
+def settings(
+    pairs: list[str] | None, kinds: Sequence[str] = SETTINGS, *, shots: int | None = None
+) -> dict[str, dict[str, Any]]:
     """`--set` pairs by what they are settings of: protocol, model, task, captioner. Values are read as YAML;
     `--shots` is a short way to say protocol.shots.
 
+    Args:
+        kinds: what the command takes settings of, as told to `set_option`.
+
     Raises:
-        AkbError: a pair is not of the form protocol.KEY=VALUE (or of model, task, captioner).
+        AkbError: a pair is not of the form KIND.KEY=VALUE, or its kind has no meaning for the command.
     """
     from akb.strict import parse_yaml
 
-    found: dict[str, dict[str, Any]] = {name: {} for name in ("protocol", "model", "task", "captioner")}
+    found: dict[str, dict[str, Any]] = {name: {} for name in SETTINGS}
     for pair in pairs or []:
         name, equals, value = pair.partition("=")
         of, dot, key = name.partition(".")
-        if not (equals and dot and key) or of not in found:
-            raise AkbError(
-                f"{pair!r} is not a setting",
-                where="--set",
-                fix="Wanted: protocol.KEY=VALUE, model.KEY=VALUE, task.KEY=VALUE, captioner.KEY=VALUE.",
-            )
+        known = bool(equals and dot and key) and of in found
+        if not known or of not in kinds:
+            what = f"{of}.KEY=VALUE has no meaning here" if known else f"{pair!r} is not a setting"
+            raise AkbError(what, where="--set", fix=f"Wanted: {_forms(kinds)}.")
         found[of][key] = parse_yaml(value, f"--set {name}")
     if shots is not None:
         found["protocol"]["shots"] = shots

@@ -35,10 +35,10 @@ def power(
     ] = 1.0,
     json: options.Json = False,
 ) -> None:
-    """Plan a comparison of two models on the same questions: akb power --n 2000 --discordance 0.2
+    """Plan a comparison of two models on the same questions. E.g. akb power --n 2000 --discordance 0.2
 
     With --n alone, the smallest difference that is found; with --difference alone, the questions that it takes; with
-    both, the power. McNemar's test, two-sided, by its normal approximation (Connor 1987).
+    both, the power. McNemar's exact test, two-sided.
     """
     from akb import report
 

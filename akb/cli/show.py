@@ -54,7 +54,8 @@ def _question(questions: list[Question], item: str | None, task: str) -> Questio
     for question in questions:
         if question.id == item:
             return question
-    raise unknown("question", item, [q.id for q in questions])
+    see = f"Its ids are such as {questions[0].id}; without --item the first is shown."
+    raise unknown("question", item, (q.id for q in questions), where=f"task {task}", see=see)
 
 
 def _told(task: Task, question: Question, adapter: Any) -> dict[str, Any]:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
+from akb.adapters.loading import check_device
 from akb.errors import AkbError
-from akb.lalm import sizes
-from akb.lalm.kept import card_of
 from akb.lalm.prompting import IGNORED, Batch, Row, collate
 from akb.lalm.recipe import Recipe
 from akb.lalm.saving import Grounded, untrained
+from akb.lalm.training.batching import share
+from akb.lalm.training.memory import Room, free
 
 STEPS = 2
 
@@ -47,37 +46,43 @@ class Checked:
     end: str
 
 
-def check(recipe: Recipe, *, include: Sequence[Path] = (), device: str = "auto", room: int | None = None) -> Checked:
+def check(recipe: Recipe, *, include: Sequence[Path] = (), device: str = "auto", most: int | None = None) -> Checked:
     """Load all parts and take two steps.
 
     Args:
         device: "auto" (CUDA, else the CPU), or a torch device.
-        room: bytes that may be used; null: what is free there.
+        most: bytes that may be used; null: what is free there.
 
     Raises:
         AkbError: something is missing or does not suit, there is too little memory (and what would fit), or the loss
             is not finite.
     """
     device = ("cuda:0" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    of = sizes.counts(recipe, card_of(recipe, include), include)
-    room = free(device) if room is None else room
-    rows = recipe.train.micro_batch or recipe.train.batch
-    need = sizes.memory(recipe, of, rows).whole
-    if need > room * sizes.HEADROOM:
-        raise AkbError(f"about {need / sizes.GB:.2f} GB are needed for {rows} rows at a time, {room / sizes.GB:.2f} "
-                       f"are free on {device} (a tenth of it is left alone)", where=recipe.where,
-                       fix=sizes.what_fits(recipe, of, room * sizes.HEADROOM))  # fmt: skip
-    grounded = untrained(recipe, include=include, device=device)
-    batch = random_batch(grounded, rows).to(device)
-    with _enough(recipe, of, device, room):
+    check_device(device, recipe.where)
+    whole = share(recipe.train, 1, recipe.where)
+    rows = whole.micro_batch
+    room = Room(recipe, whole, device, free(device) if most is None else most, include)
+    room.check()
+    with room.explained():
+        grounded = untrained(recipe, include=include, device=device)
+        batch = random_batch(grounded, rows).to(device)
         seconds, losses = _steps(grounded, batch, device)
     if not all(math.isfinite(loss) for loss in losses):
         raise AkbError(f"the loss is {', '.join(str(loss) for loss in losses)}", where=recipe.where,
                        fix="Try train.precision: fp32, or a smaller train.lr.")  # fmt: skip
-    passes = recipe.train.batch / rows
     prompting = grounded.prompting
-    return Checked(device, rows, batch.ids.shape[1], tuple(seconds), seconds[-1] * passes, tuple(losses), _peak(device),
-                   need, prompting.written, str(prompting.tokenizer.convert_ids_to_tokens(prompting.end)))  # fmt: skip
+    return Checked(
+        device,
+        rows,
+        batch.ids.shape[1],
+        tuple(seconds),
+        seconds[-1] * recipe.train.batch / rows,
+        tuple(losses),
+        _peak(device),
+        room.need,
+        prompting.written,
+        str(prompting.tokenizer.convert_ids_to_tokens(prompting.end)),
+    )
 
 
 def random_batch(grounded: Grounded, rows: int) -> Batch:
@@ -116,31 +121,6 @@ def _steps(grounded: Grounded, batch: Batch, device: str) -> tuple[list[float], 
         losses.append(float(loss.detach()))  # waits for the device
         seconds.append(time.perf_counter() - started)
     return seconds, losses
-
-
-@contextmanager
-def _enough(recipe: Recipe, of: Any, device: str, room: int) -> Iterator[None]:
-    """Turns what torch says of too little memory into an error that says what would fit: less than was tried."""
-    try:
-        yield
-    except torch.OutOfMemoryError:
-        rows = recipe.train.micro_batch or recipe.train.batch
-        less = min(room * sizes.HEADROOM, sizes.memory(recipe, of, rows).whole * sizes.HEADROOM)
-        raise AkbError(f"{rows} rows at a time do not fit into the memory of {device}", where=recipe.where,
-                       fix=sizes.what_fits(recipe, of, less)) from None  # fmt: skip
-
-
-def free(device: str) -> int:
-    """Bytes that are free on a device; on the CPU, what the system can give without swapping."""
-    if device.startswith("cuda"):
-        return int(torch.cuda.mem_get_info(device)[0])
-    try:
-        lines = Path("/proc/meminfo").read_text("utf-8").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration):  # not Linux
-        import os
-
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _peak(device: str) -> int:

@@ -11,7 +11,6 @@ numbers as tap after tap.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,58 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from akb.errors import AkbError
-from akb.lalm.recipe import ConnectorPart
+from akb.lalm.shapes import Shape
 
 EPS = 1e-12  # of layer norms, as in BERT
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What a connector's size depends on.
-
-    Attributes:
-        taps: how many; `width` of what they give.
-        heads, layers, inner: of the Q-Former; `inner` is the width of its feed-forward layers.
-        queries: for each tap; so many vectors come out.
-        llm_width: of the vectors.
-    """
-
-    taps: int
-    width: int
-    heads: int
-    llm_width: int
-    queries: int = 64
-    layers: int = 6
-    inner: int = 3072
-    dropout: float = 0.1
-
-    def __post_init__(self) -> None:
-        if self.width % self.heads:
-            raise ValueError(f"a width of {self.width} cannot be shared by {self.heads} heads")
-
-    @property
-    def parameters(self) -> int:
-        """How many numbers are learned."""
-        w, norm = self.width, 2 * self.width
-        attention = 4 * (w * w + w) + norm
-        layer = 2 * attention + 2 * w * self.inner + self.inner + w + norm
-        ends = self.queries * self.taps * (w + 1) + norm + w * self.llm_width + self.llm_width
-        return self.layers * layer + ends
-
-
-def shape_of(part: ConnectorPart, taps: int, width: int, heads: int, llm_width: int, where: str) -> Shape:
-    """The size of a recipe's connector, for an encoder of so many taps, such a width and so many heads.
-
-    Raises:
-        AkbError: the heads of the recipe cannot share the width.
-    """
-    wanted = part.heads or heads
-    if width % wanted:
-        raise AkbError(f"connector.heads is {wanted}, and an encoder's width of {width} cannot be shared by so many",
-                       where=where, fix=f"Leave it out, and it is the encoder's {heads}, or take another divisor of "
-                       f"{width}.")  # fmt: skip
-    return Shape(taps, width, wanted, llm_width, part.queries, part.layers, part.inner, part.dropout)
 
 
 class Attention(nn.Module):  # type: ignore[misc]

@@ -20,28 +20,9 @@ from akb.adapters.loading import explained_load, imported, quiet
 from akb.adapters.snapshot import Snapshot, weights
 from akb.audio import Policy, Sound
 from akb.errors import AkbError
+from akb.lalm.shapes import taps_of
 
-# by the number of blocks: Whisper large (v1 to v3), medium, small, tiny
-TAPS = {32: (7, 15, 23, 31), 24: (5, 11, 17, 23), 12: (2, 5, 8, 11), 4: (0, 1, 2, 3)}
 PREFIXES = ("model.encoder.", "encoder.", "")  # of WhisperForConditionalGeneration, WhisperModel, the encoder alone
-SETTING = "encoder.taps"
-
-
-def taps_of(depth: int, wanted: Sequence[int] | None, where: str) -> tuple[int, ...]:
-    """After which blocks, from 0, an encoder of `depth` blocks is tapped.
-
-    Raises:
-        AkbError: the depth is not one of DeSTA's and no taps are given, or there is no such block.
-    """
-    if wanted is None and depth not in TAPS:
-        known = ", ".join(str(number) for number in sorted(TAPS))
-        raise AkbError(f"for an encoder of {depth} blocks no taps are known (they are for {known})", where=where,
-                       fix=f"Name the blocks, from 0, in the recipe: {SETTING}: [..., {depth - 1}]")  # fmt: skip
-    taps = TAPS[depth] if wanted is None else tuple(wanted)
-    if max(taps) >= depth:
-        raise AkbError(f"{SETTING} names block {max(taps)}, but the encoder's {depth} blocks are 0 to {depth - 1}",
-                       where=where)  # fmt: skip
-    return taps
 
 
 class Taps(nn.Module):  # type: ignore[misc]

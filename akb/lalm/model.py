@@ -19,10 +19,11 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from akb.adapters.causal import takes_positions
 from akb.errors import AkbError
-from akb.lalm.connector import Connector, shape_of
+from akb.lalm.connector import Connector
 from akb.lalm.encoder import Taps
 from akb.lalm.prompting import IGNORED, Batch
-from akb.lalm.recipe import ConnectorPart, LoraPart, Recipe
+from akb.lalm.recipe import ConnectorPart, LoraPart
+from akb.lalm.shapes import shape_of
 
 Precision = Literal["bf16", "fp32"]
 
@@ -57,13 +58,6 @@ class Lalm(nn.Module):  # type: ignore[misc]
                 part.requires_grad_(True)
         self.positions = takes_positions(llm)
         self.train(False)
-
-    @classmethod
-    def from_recipe(cls, recipe: Recipe, **options: Any) -> Lalm:
-        """An untrained one, as a recipe says: see akb.lalm.saving.untrained."""
-        from akb.lalm.saving import untrained
-
-        return untrained(recipe, **options).model
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, **options: Any) -> Lalm:

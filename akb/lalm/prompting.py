@@ -21,7 +21,6 @@ from akb.errors import AkbError
 from akb.lalm.recipe import PromptPart
 from akb.types import Decoding, Generate, Message
 
-LOCATOR = "<|AUDIO|>"
 IGNORED = -100
 SETTING = "prompt.placeholder"
 # tokens that families keep in reserve, in the order in which they are taken: Llama 3 (as DeSTA2.5-Audio does),
@@ -74,34 +73,6 @@ class Row:
     labels: tuple[int, ...] = ()
     places: tuple[int, ...] = ()
     clips: tuple[str, ...] = ()
-
-
-def turns_of(messages: Sequence[Mapping[str, Any]], where: str = "messages") -> tuple[Turn, ...]:
-    """Messages of the DeSTA schema: `{"role", "content" with <|AUDIO|>, "audios": [{"audio", "text"}]}`.
-
-    An audio's `text` is its transcript, or a list of them if the clip has several chunks.
-
-    Raises:
-        AkbError: there are more or fewer locators than audios.
-    """
-    turns = []
-    for message in messages:
-        pieces, audios = str(message["content"]).split(LOCATOR), list(message.get("audios") or ())
-        if len(audios) != len(pieces) - 1:
-            raise AkbError(f"{len(audios)} audios for {len(pieces) - 1} {LOCATOR} in the text", where=where)
-        parts: list[str | Heard] = [pieces[0]]
-        for audio, piece in zip(audios, pieces[1:], strict=True):
-            text = audio.get("text")
-            parts += [Heard(str(audio["audio"]), tuple(text) if isinstance(text, list) else (text,)), piece]
-        turns.append(Turn(message["role"], tuple(part for part in parts if part != "")))
-    return tuple(turns)
-
-
-def turns_of_messages(messages: Sequence[Message], heard: Mapping[str, Heard]) -> tuple[Turn, ...]:
-    """akb's messages, each clip as `heard` by its hash."""
-    return tuple(
-        Turn(m.role, tuple(part if isinstance(part, str) else heard[part.sha256] for part in m.parts)) for m in messages
-    )
 
 
 class Prompting:
@@ -186,15 +157,47 @@ class Prompting:
         Raises:
             AkbError: the template fails, or the prompt alone is longer than that.
         """
-        clips = [part for turn in turns for part in turn.parts if isinstance(part, Heard)]
-        ids, places = self._placed(self._prompt(turns, thinking), clips)
+        (found,) = self.rows([(turns, response)], longest=longest, thinking=thinking)
+        if isinstance(found, AkbError):
+            raise found
+        return found
+
+    def rows(
+        self,
+        asked: Sequence[tuple[Sequence[Turn], str | None]],
+        *,
+        longest: int | None = None,
+        thinking: Literal["off", "on"] | int = "off",
+    ) -> list[Row | AkbError]:
+        """`row` of many conversations, whose texts are tokenised together; in place of one that fails, the error."""
+        clips = [[part for turn in turns for part in turn.parts if isinstance(part, Heard)] for turns, _ in asked]
+        prompts = [self._tried(turns, thinking) for turns, _ in asked]
+        whole = iter(self.renderer.ids_of([prompt[0] for prompt in prompts if not isinstance(prompt, AkbError)]))
+        said = iter(self._transcripts([clip for some in clips for clip in some]))
+        answers = iter(self._plain([response for _, response in asked if response is not None]))
+        made: list[Row | AkbError] = []
+        for prompt, some, (_, response) in zip(prompts, clips, asked, strict=True):
+            blocks = [next(said) for clip in some for _ in clip.chunks]
+            answer = None if response is None else next(answers)
+            if isinstance(prompt, AkbError):
+                made.append(prompt)
+                continue
+            try:
+                ids, places = self._placed(next(whole), prompt[1], blocks)
+                made.append(self._row(ids, places, some, answer, longest))
+            except AkbError as error:
+                made.append(error)
+        return made
+
+    def _row(self, ids: list[int], places: list[int], clips: Sequence[Heard], answer: list[int] | None,
+             longest: int | None) -> Row:  # fmt: skip
         keys = tuple(chunk for clip in clips for chunk in clip.chunks)
-        if response is None:
+        if answer is None:
             return Row(tuple(ids), (), tuple(places), keys)
         if longest is not None and len(ids) >= longest:
             raise AkbError(f"the prompt takes {len(ids)} tokens, a row {longest} at most", where=self.where,
                            fix="Raise train.max_length, or leave the row out.")  # fmt: skip
-        answer = [*self._plain([response])[0], self.end]
+        answer = [*answer, self.end]
         answer = answer if longest is None else answer[: longest - len(ids)]
         labels = [IGNORED] * len(ids) + answer
         return Row((*ids, *answer), tuple(labels), tuple(places), keys)
@@ -205,6 +208,12 @@ class Prompting:
         turns = (Turn("system", ("Listen.",)), Turn("user", ("\n First ", clip, " and then?  \n", clip)))
         ids = (token for token in self.row(turns, " A drum.\n").ids if token != self.placeholder)
         return hashlib.sha256(" ".join(map(str, ids)).encode()).hexdigest()
+
+    def _tried(self, turns: Sequence[Turn], thinking: Literal["off", "on"] | int) -> tuple[str, list[bool]] | AkbError:
+        try:
+            return self._prompt(turns, thinking)
+        except AkbError as error:
+            return error
 
     def _prompt(self, turns: Sequence[Turn], thinking: Literal["off", "on"] | int) -> tuple[str, list[bool]]:
         """The rendered text with a placeholder for each block; for each that it holds whether it is one of ours."""
@@ -230,22 +239,20 @@ class Prompting:
             ours += [True] * len(clip.chunks) + [False] * piece.count(self.written)
         return text, ours
 
-    def _placed(self, prompt: tuple[str, list[bool]], clips: Sequence[Heard]) -> tuple[list[int], list[int]]:
-        """Ids with blocks in them, and where these begin."""
-        text, ours = prompt
-        whole = self.renderer.ids(text)
+    def _placed(self, whole: list[int], ours: list[bool], blocks: Sequence[list[int]]) -> tuple[list[int], list[int]]:
+        """Ids with blocks in them, each with the tokens of its transcript, and where the blocks begin."""
         if whole.count(self.placeholder) != len(ours):
             raise AkbError(f"{self.written!r} is not kept as one token in a text", where=self.where,
                            fix=f"Name another in the recipe: {SETTING}")  # fmt: skip
-        kinds, blocks = iter(ours), iter(self._transcripts(clips))
-        ids, places = list[int](), list[int]()
-        for token in whole:
-            if token == self.placeholder and next(kinds):
+        ids, places, start, at, said = list[int](), list[int](), 0, -1, iter(blocks)
+        for is_ours in ours:
+            at = whole.index(self.placeholder, at + 1)
+            if is_ours:
+                ids += whole[start:at]
                 places.append(len(ids))
-                ids += [self.placeholder] * self.queries + next(blocks)
-            else:
-                ids.append(token)
-        return ids, places
+                ids += [self.placeholder] * self.queries + next(said)
+                start = at + 1
+        return ids + whole[start:], places
 
     def _transcripts(self, clips: Sequence[Heard]) -> list[list[int]]:
         said = [text for clip in clips for text in clip.transcripts]

@@ -16,6 +16,7 @@ from akb.errors import AkbError, unknown
 from akb.lalm.data.manifest import Source
 from akb.strict import Strict, parse, read_yaml
 
+MOST, FEW = 512, 10  # rows that are held out; clips of which none are
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1)]

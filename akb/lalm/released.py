@@ -14,8 +14,8 @@ from torch import Tensor
 
 from akb.adapters.loading import explained_load
 from akb.errors import AkbError
-from akb.lalm.connector import Shape
 from akb.lalm.saving import Grounded, fill
+from akb.lalm.shapes import Shape
 
 PREFIX = "perception.connector."
 PARTS = ("weight", "bias")

@@ -21,6 +21,7 @@ def report(recipe: Recipe, lalms: Path) -> Path:
     """Write `report.md` and `loss.png` into a recipe's folder.
 
     Args:
+        recipe: with what of it was changed; where a training was made otherwise, the page says in what.
         lalms: the folder in which grounded models lie; there the training on shuffled pairs is looked for as well.
 
     Raises:
@@ -39,7 +40,7 @@ def report(recipe: Recipe, lalms: Path) -> Path:
     drawn = [curves.read(logs[name] / "train" / record.LOG, name if len(runs) > 1 else "") for name in runs]
     with explained(folder):
         picture = curves.draw(
-            drawn, folder / PICTURE, f"{recipe.name}: {run.steps:,} steps of {recipe.train.batch} rows"
+            drawn, folder / PICTURE, f"{recipe.name}: {run.steps:,} steps of {run.recipe['train']['batch']} rows"
         )
         write_whole(folder / REPORT, (f"{line}\n" for line in _page(recipe, folder, runs, drawn, picture)))
     return folder / REPORT
@@ -49,8 +50,8 @@ def _page(recipe: Recipe, folder: Path, runs: Mapping[str, record.Run], drawn: S
           ) -> Iterator[str]:  # fmt: skip
     yield f"# {recipe.name}"
     yield from ("", recipe.title, "") if recipe.title else ("",)
-    yield from _table(("", *runs), _facts(runs))
-    yield from _data(folder / "data" / "report.json")
+    yield from _table(("", *runs), _facts(recipe, runs))
+    yield from _data(folder.parent / record.plain_name(recipe) / "data" / "report.json")
     yield from ("", "## Losses", "")
     if picture:
         yield from (f"![Losses by step]({PICTURE})", "")
@@ -59,9 +60,11 @@ def _page(recipe: Recipe, folder: Path, runs: Mapping[str, record.Run], drawn: S
                     "they were last. A training on shuffled pairs shows what is learned without hearing.")  # fmt: skip
 
 
-def _facts(runs: Mapping[str, record.Run]) -> Iterator[tuple[str, ...]]:
+def _facts(recipe: Recipe, runs: Mapping[str, record.Run]) -> Iterator[tuple[str, ...]]:
     """What each training was made of and came to."""
     found = runs.values()
+    asked = recipe.model_dump(mode="json")
+    yield "otherwise than asked for", *(_other(asked, one.recipe) for one in found)
     yield "backbone", *(one.backbone for one in found)
     yield "encoder", *(one.encoder for one in found)
     yield "rows, held out, clips", *(f"{one.rows:,}, {one.held_out:,}, {one.clips:,}" for one in found)
@@ -75,6 +78,12 @@ def _facts(runs: Mapping[str, record.Run]) -> Iterator[tuple[str, ...]]:
     yield "held out at best", *(f"{_number(one.get('eval_loss'))} (step {one.get('step', '-')})" for one in best)
     yield "seconds, tokens", *(f"{one.get('seconds', 0):,.0f}, {one.get('tokens', 0):,}" for one in results)
     yield "memory at most, GB", *(_number(one.get("memory_gb"), 2) for one in results)
+
+
+def _other(asked: Mapping[str, Any], trained: Mapping[str, Any]) -> str:
+    """What of the recipe was changed for a training."""
+    told = [f"{name}: {was}" for name, _, was in record.differences(asked, trained) if name != "name"]
+    return ", ".join(told) or "nothing"
 
 
 def _number(value: float | None, digits: int = 4) -> str:

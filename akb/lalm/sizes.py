@@ -1,6 +1,6 @@
 """What a recipe takes before it is run: parameters, steps, tokens, memory and time on a named GPU.
 
-Parameters are counted on modules without weights. Memory and time are estimates, made as each function says.
+Parameters are those of configurations (akb.lalm.counting). Memory and time are estimates, made as each function says.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 
 from akb.adapters.cards import Card
 from akb.errors import AkbError, unknown
-from akb.lalm.connector import Shape, shape_of
+from akb.lalm import counting
 from akb.lalm.kept import ear_of
-from akb.lalm.recipe import Recipe
-from akb.lalm.shapes import config_of
+from akb.lalm.recipe import FEW, MOST, Recipe
+from akb.lalm.shapes import Shape, shape_of, taps_of
 
 UTILISATION = 0.35  # of a GPU's peak that training is assumed to reach
 HEADROOM = 0.9  # of a GPU's memory that is planned with
@@ -86,50 +86,29 @@ def counts(recipe: Recipe, card: Card, include: Sequence[Path] = ()) -> Counts:
     Raises:
         AkbError: a configuration is not at hand, the encoder's depth is unknown, or its width does not suit the heads.
     """
-    import torch
-    from transformers import AutoModelForCausalLM
-    from transformers.models.whisper.modeling_whisper import WhisperEncoder
-
-    from akb.lalm.encoder import taps_of
-    from akb.lalm.model import with_lora
-
-    text, own = config_of(card.model, card.revision, f"{recipe.where}: backbone")
-    ear, own_ear = config_of(ear_of(recipe, include), recipe.encoder.revision, f"{recipe.where}: encoder")
-    taps = taps_of(ear.encoder_layers, recipe.encoder.taps, f"{recipe.where}: encoder")
-    with torch.device("meta"):
-        llm: Any = AutoModelForCausalLM.from_config(text)
-        whole, head = _count(llm), llm.get_output_embeddings()
-        embedded = llm.get_input_embeddings().weight
-        if recipe.lora is not None:
-            llm = with_lora(llm, recipe.lora, 0, recipe.where)
-        encoder = _count(WhisperEncoder(ear))
-    inner = text.get_text_config()
-    shape = shape_of(recipe.connector, len(taps), ear.d_model, ear.encoder_attention_heads, embedded.shape[1],
-                     f"{recipe.where}: connector")  # fmt: skip
-    each = getattr(inner, "head_dim", None) or inner.hidden_size // getattr(inner, "num_attention_heads", 1)
+    text, own = counting.backbone(card.model, card.revision, recipe.lora, f"{recipe.where}: backbone")
+    ear, own_ear = counting.ear(ear_of(recipe, include), recipe.encoder.revision, f"{recipe.where}: encoder")
+    taps = taps_of(ear.layers, recipe.encoder.taps, f"{recipe.where}: encoder")
+    shape = shape_of(recipe.connector, len(taps), ear.width, ear.heads, text.width, f"{recipe.where}: connector")
     return Counts(
-        llm=whole,
-        encoder=encoder,
-        lora=_count(llm) - whole,
-        head=0 if head is None else head.weight.numel(),
-        tokens=embedded.numel(),
-        tied=head is not None and head.weight is embedded,
-        width=embedded.shape[1],
-        layers=inner.num_hidden_layers,
-        inner=getattr(inner, "intermediate_size", None) or 4 * embedded.shape[1],
-        key_values=each * (getattr(inner, "num_key_value_heads", None) or getattr(inner, "num_attention_heads", 1)),
-        vocabulary=embedded.shape[0],
-        ear_width=ear.d_model,
-        ear_layers=ear.encoder_layers,
-        positions=ear.max_source_positions,
+        llm=text.whole,
+        encoder=ear.whole,
+        lora=text.lora,
+        head=text.head,
+        tokens=text.tokens,
+        tied=text.tied,
+        width=text.width,
+        layers=text.layers,
+        inner=text.inner,
+        key_values=text.key_values,
+        vocabulary=text.vocabulary,
+        ear_width=ear.width,
+        ear_layers=ear.layers,
+        positions=ear.positions,
         shape=shape,
         encoder_trained=recipe.encoder.trained,
         from_files=own and own_ear,
     )
-
-
-def _count(model: Any) -> int:
-    return sum(parameter.numel() for parameter in model.parameters())
 
 
 @dataclass(frozen=True)
@@ -280,8 +259,6 @@ def steps(recipe: Recipe, rows: int | None = None) -> int | None:
 
 def learned_rows(recipe: Recipe, rows: int | None = None) -> int | None:
     """Rows to train on: of those that there are, some are held out (exact, if every clip has as many as it should)."""
-    from akb.lalm.training.rows import FEW, MOST
-
     known = [number for number in (rows, recipe.data.rows) if number is not None]
     if not known:
         return None

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from akb.alike import differences
 from akb.errors import AkbError
 from akb.leaderboards.entries import BoardItem, Entry, Store
-from akb.records import changed_fields
-from akb.run import Run
+from akb.run import Run, model_hash
 
 if TYPE_CHECKING:
     from akb.registry import Registry
 
+New = tuple[Entry, list[BoardItem], bool]  # with its items; whether another stood in its place
+APART = "Give each a card with a name of its own (docs/adding-a-model.md), and ask it by that name."
 NOT_OK = 0.05  # a larger share of answers that could not be read is told
 
 
@@ -47,7 +49,7 @@ def add(folder: Path, paths: Sequence[Path], registry: Registry, *, replace: boo
     store = Store(folder)
     there = {store.entry_path(entry): entry for entry in store.entries()} if (folder / "entries").is_dir() else {}
     items: dict[Path, dict[str, BoardItem]] = {}
-    new: dict[Path, tuple[Entry, list[BoardItem], bool]] = {}
+    new: dict[Path, New] = {}
     refused: list[str] = []
     for path in paths:
         try:
@@ -55,7 +57,7 @@ def add(folder: Path, paths: Sequence[Path], registry: Registry, *, replace: boo
             place, kept = store.entry_path(entry), items.setdefault(store.items_path(entry), store.items(entry))
             rivals = {**there, **{p: e for p, (e, _, _) in new.items()}}
             _same_items(asked, kept, where=str(path))
-            _comparable(entry, [e for p, e in rivals.items() if p != place], where=str(path))
+            comparable(entry, [e for p, e in rivals.items() if p != place], where=str(path))
             _free(entry, place, there, new, replace, where=str(path))
             kept.update({item.id: item for item in asked})
             new[place] = (entry, asked, place in there)
@@ -70,6 +72,8 @@ def add(folder: Path, paths: Sequence[Path], registry: Registry, *, replace: boo
     done: list[Admitted] = []
     for entry, asked, old in new.values():
         notable = flags(entry, everyone, registry, items[store.items_path(entry)])
+        if old and _is_another(entry, there[store.entry_path(entry)]):
+            notable.append(f"took the place of another model called {entry.model}")
         done.append(Admitted(entry, store.write(entry, asked), tuple(notable), old))
     return done
 
@@ -159,35 +163,42 @@ def _same_items(items: Iterable[BoardItem], kept: Mapping[str, BoardItem], where
         )
 
 
-def _comparable(entry: Entry, others: Sequence[Entry], where: str) -> None:
-    """Whether an entry may stand in its column, beside what is there."""
-    for other in others:
-        if other.column.key != entry.column.key:
-            continue
-        if changes := changed_fields(_asked_how(other), _asked_how(entry)):
-            raise AkbError(f"not asked as {other.model} was: {'; '.join(changes[:4])}", where=where,
-                           fix="A changed protocol must have a name of its own.")  # fmt: skip
-        own, theirs = set(entry.answers.ids), set(other.answers.ids)
-        if own != theirs:
-            raise AkbError(f"not the items that {other.model} was asked: {_some(sorted(own ^ theirs))}", where=where)
+def comparable(entry: Entry, others: Iterable[Entry], where: str) -> None:
+    """Whether an entry may stand in its column, beside what is there.
+
+    Raises:
+        AkbError: it was not asked the same items in the same way.
+    """
+    other = next((other for other in others if other.column.key == entry.column.key), None)
+    if other is None:
         return
-
-
-def _asked_how(entry: Entry) -> dict[str, Any]:
-    """What must be the same within a column: protocol, prompt, settings of the task, captions, who else was asked."""
-    identity = entry.manifest.identity
-    same = {name: identity.get(name) for name in ("protocol", "prompt", "seed", "listen", "task_args", "captions")}
-    return {**same, "others": {n: p for n, p in identity.get("parties", {}).items() if n != "model"}}
+    if changes := differences(other.manifest, entry.manifest, task=False):  # of the task, the items are compared
+        raise AkbError(f"{entry.model} was not asked as {other.model} was: {'; '.join(changes[:4])}", where=where,
+                       fix="A changed protocol must have a name of its own.")  # fmt: skip
+    own, theirs = set(entry.answers.ids), set(other.answers.ids)
+    if own != theirs:
+        raise AkbError(f"{entry.model} was not asked the items of {other.model}: {_some(sorted(own ^ theirs))}",
+                       where=where, fix="Ask both the same items.")  # fmt: skip
 
 
 def _free(
-    entry: Entry, place: Path, there: Mapping[Path, Entry], new: Mapping[Path, object], replace: bool, where: str
+    entry: Entry, place: Path, there: Mapping[Path, Entry], new: Mapping[Path, New], replace: bool, where: str
 ) -> None:
     if place in new:
+        if _is_another(entry, new[place][0]):
+            raise AkbError(f"another model is called {entry.model} as well", where=where, fix=APART)
         raise AkbError(f"{entry.model} is given twice for {entry.column.key}", where=where, fix="Name one of the runs.")
     if place in there and not replace:
-        raise AkbError(f"{entry.model} has a run in {entry.column.key} already", where=where,
-                       fix="Let this one take its place with --replace.")  # fmt: skip
+        fix = "Let this one take its place with --replace."
+        if _is_another(entry, there[place]):
+            raise AkbError(f"another model called {entry.model} has a run in {entry.column.key}", where=where,
+                           fix=f"{APART} Or: {fix[0].lower()}{fix[1:]}")  # fmt: skip
+        raise AkbError(f"{entry.model} has a run in {entry.column.key} already", where=where, fix=fix)
+
+
+def _is_another(entry: Entry, other: Entry) -> bool:
+    """Whether two entries are of different models, though these may be of one name."""
+    return model_hash(entry.manifest) != model_hash(other.manifest)
 
 
 # -- what is notable -------------------------------------------------------------------------------------------
@@ -201,6 +212,8 @@ def flags(entry: Entry, entries: Sequence[Entry], registry: Registry, items: Map
     if entry.manifest.akb != version:
         found.append(f"made with akb {entry.manifest.akb}; most of this column with {version}")
     found += Run(Path(), entry.manifest).strangers
+    if any(other.model == entry.model and _is_another(entry, other) for other in entries):
+        found.append(f"another model called {entry.model} has a run in another column")
     if (bad := not_ok(entry)) > NOT_OK:
         found.append(f"{100 * bad:.1f} % of the answers were not ok; they count as wrong")
     if wrong := _errata(entry, registry, items):

@@ -5,13 +5,13 @@ The shape is fixed (docs/design/leaderboards.md): shares are from 0 to 1, interv
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from akb.leaderboards import admission
 from akb.leaderboards.entries import BoardItem, Column, Entry, Facts, Store, slug
 from akb.stats import intervals, paired, power, ranks, shrinkage
 from akb.stats.proportion import wilson
-from akb.stats.scores import Floats, Scores
+from akb.stats.scores import Floats, Scores, ties
 
 if TYPE_CHECKING:
     from akb.registry import Registry
@@ -59,8 +59,8 @@ class Sheet:
         return Scores(
             models=tuple(entry.model for entry in self.entries),
             items=tuple(item.id for item in self.items),
-            values=np.array([entry.answers.score for entry in self.entries], dtype=np.float64)[:, order],
-            templates=tuple(item.template for item in self.items),
+            values=np.array([entry.answers.shares for entry in self.entries], dtype=np.float64)[:, order],
+            ties=tuple(ties(item.template, (sha for sha, _ in item.audio), item.names) for item in self.items),
             categories=tuple(item.category for item in self.items),
             subcategories=tuple(item.subcategory for item in self.items),
             chance=np.array([_chance(item) for item in self.items]),
@@ -116,9 +116,7 @@ def sheets(store: Store, registry: Registry, draws: int = DRAWS, seed: int = 0) 
 def _sheet(store: Store, registry: Registry, entries: list[Entry], draws: int, seed: int) -> Sheet:
     first = min(entries, key=lambda entry: entry.model)
     for entry in entries:
-        if entry.answers.ids != first.answers.ids:
-            raise AkbError(f"{entry.model} was not asked the items of {first.model} in {first.column.key}",
-                           where=str(store.folder), fix="Remove one of them, and add its run again.")  # fmt: skip
+        admission.comparable(entry, [first], where=str(store.entry_path(entry)))
     names = [str(name) for name in first.manifest.identity.get("categories", ())]
     place = {name: number for number, name in enumerate(names)}
     kept = store.items(first)
@@ -167,7 +165,8 @@ def facts(entry: Entry, own: Facts, registry: Registry) -> Facts:
     except AkbError:
         card = None
     if card is not None:
-        local = Path(card.model).exists() or card.model.startswith((".", "/"))
+        # Path.exists raises for a name that can be no path
+        local = os.path.exists(card.model) or card.model.startswith((".", "/"))  # noqa: PTH110
         told = {
             "family": card.family or None,
             "params_b": card.params_b,
@@ -190,10 +189,11 @@ def board(store: Store, found: Sequence[Sheet], registry: Registry, built: str) 
     """
     results: dict[str, Data] = {}
     known: dict[str, Facts] = {}
+    everyone = [entry for sheet in found for entry in sheet.entries]
     for sheet in found:
         known |= sheet.facts
         for number, entry in enumerate(sheet.entries):
-            results.setdefault(entry.model, {})[sheet.column.key] = result(sheet, number, registry)
+            results.setdefault(entry.model, {})[sheet.column.key] = result(sheet, number, everyone, registry)
     models = [
         {"slug": slug(name), "name": name, **known[name].model_dump(mode="json"), "results": results[name]}
         for name in sorted(results)
@@ -230,8 +230,8 @@ def _column(sheet: Sheet) -> Data:
     return {**head, **told, "categories": categories}
 
 
-def result(sheet: Sheet, number: int, registry: Registry) -> Data:
-    """A model's numbers in a column."""
+def result(sheet: Sheet, number: int, everyone: Sequence[Entry], registry: Registry) -> Data:
+    """A model's numbers in a column; `everyone` are the entries of all columns."""
     entry, scores = sheet.entries[number], sheet.scores
     averages = intervals.averages(scores, entry.model)
     statuses = Counter(entry.answers.status)
@@ -257,7 +257,7 @@ def result(sheet: Sheet, number: int, registry: Registry) -> Data:
         "rank": [rank.low, rank.high],
         "rank_point": rank.rank,
         "best": rank.best,
-        "flags": admission.flags(entry, sheet.entries, registry, kept),
+        "flags": admission.flags(entry, everyone, registry, kept),
         "categories": _parts(sheet, values, scores.categories),
         "subcategories": _subcategories(sheet, values),
     }

@@ -15,10 +15,11 @@ from akb.correlating import LEAST, Choice, Pair, report, sentence
 from akb.errors import AkbError
 from akb.leaderboards.board import Data, Sheet
 from akb.stats import intervals
+from akb.stats.dependence import LeftOut
 from akb.stats.proportion import wilson
 
 MOST = 60  # pairs shown of a table that does not say which are meant
-Ends = Mapping[tuple[str, str], tuple[float, float]]
+Ends = Mapping[tuple[str, str], tuple[float, float]]  # in per cent, by column and model
 
 
 def of_sheets(sheets: Sequence[Sheet], draws: int, seed: int) -> Data | None:
@@ -70,7 +71,8 @@ def of_table(source: str, include: Iterable[Path], draws: int, seed: int) -> Dat
     for name, column in table.columns.items():
         for model, value in zip(table.models, column.values, strict=True):
             if column.items and math.isfinite(value):
-                ends[name, model] = wilson(value / 100 * column.items, column.items)
+                low, high = wilson(value / 100 * column.items, column.items)
+                ends[name, model] = (100 * low, 100 * high)
     return _told(table, pairs, ends, draws, seed)
 
 
@@ -88,7 +90,7 @@ def _names(sheet: Sheet) -> list[str]:
 
 
 def _column(sheet: Sheet, sheets: Sequence[Sheet], models: Sequence[str]) -> tuple[Column, Ends]:
-    """A sheet as a column in per cent, and the intervals of its accuracies as shares."""
+    """A sheet as a column in per cent, and the intervals of its accuracies."""
     key, names = sheet.column.key, _names(sheet)
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
@@ -102,7 +104,7 @@ def _column(sheet: Sheet, sheets: Sequence[Sheet], models: Sequence[str]) -> tup
     found = {}
     for name, row in zip(names, scores.values, strict=True):
         one = intervals.average(row, scores.clusters)
-        found[key, name] = (one.low, one.high)
+        found[key, name] = (100 * one.low, 100 * one.high)
     return Column(key, values, len(sheet.items), tuple(shares), scores), found
 
 
@@ -120,51 +122,55 @@ def _told(table: Columns, pairs: Sequence[tuple[str, str]], ends: Ends, draws: i
 
 
 def _pair(table: Columns, pair: Pair, choice: Choice | None, ends: Ends) -> Data:
-    size, left, joint = pair.partial.get("log size"), pair.without_family, pair.joint
-    scale = {name: _scale(table.column(name)) for name in (pair.x, pair.y)}
+    size, joint = pair.partial.get("log size"), pair.joint
     return {
         "x": pair.x,
         "y": pair.y,
+        "xunit": _unit(table.column(pair.x)),
+        "yunit": _unit(table.column(pair.y)),
         "n": pair.n,
         "pearson": pair.pearson.value,
         "fisher": [pair.pearson.low, pair.pearson.high],
         "bca": [pair.bca.low, pair.bca.high] if math.isfinite(pair.bca.low) else None,
         "joint": [joint.low, joint.high] if joint is not None else None,
+        "disattenuated": pair.disattenuated,
+        "shares": pair.shares,
         "p_perm": pair.pearson.p,
         "p_holm": pair.p_holm,
         "spearman": pair.spearman.value,
         "spearman_interval": [pair.spearman.low, pair.spearman.high],
         "kendall": pair.kendall.value,
-        "lofo": [left.low, left.high, left.low_without] if left is not None else None,
+        "lofo": _left_out(pair.without_family),
+        "lomo": _left_out(pair.without_model),
         "partial_size": {"r": size.r, "p": size.p} if size is not None else None,
         "printed": pair.printed,
         "sentence": sentence(pair),
         "warnings": list(pair.warnings),
-        "points": [_point(table, model, pair, scale, ends) for model in pair.models],
-        "regret": _regrets(choice, scale[pair.y]),
+        "points": [_point(table, model, pair, ends) for model in pair.models],
+        "regret": _regrets(choice),
     }
 
 
-def _scale(column: Column) -> float:
-    """By what a column's values become shares: per cent are divided by 100, other units stay."""
-    known = column.values[np.isfinite(column.values)]
-    return 0.01 if known.min() >= 0 and 1 < known.max() <= 100 else 1.0
+def _unit(column: Column) -> str:
+    """Of a share of questions "%"; nothing where nobody says what the numbers are."""
+    return "%" if column.items else ""
 
 
-def _point(table: Columns, model: str, pair: Pair, scale: Mapping[str, float], ends: Ends) -> dict[str, Any]:
+def _left_out(left: LeftOut | None) -> list[Any] | None:
+    return [left.low, left.high, left.low_without] if left is not None else None
+
+
+def _point(table: Columns, model: str, pair: Pair, ends: Ends) -> dict[str, Any]:
     place = table.models.index(model)
     found: dict[str, Any] = {"name": model, "family": table.families[place]}
     for axis, name in (("x", pair.x), ("y", pair.y)):
         low, high = ends.get((name, model), (None, None))
-        value = float(table.column(name).values[place]) * scale[name]
-        found |= {axis: value, f"{axis}low": low, f"{axis}high": high}
+        found |= {axis: float(table.column(name).values[place]), f"{axis}low": low, f"{axis}high": high}
     return found
 
 
-def _regrets(choice: Choice | None, scale: float) -> list[Data] | None:
+def _regrets(choice: Choice | None) -> Data | None:
     if choice is None:
         return None
-    return [
-        {"predictor": one.predictor, "loss": one.points * scale, "low": one.low * scale, "high": one.high * scale}
-        for one in choice.regrets
-    ]
+    losses = [{"predictor": r.predictor, "loss": r.points, "low": r.low, "high": r.high} for r in choice.regrets]
+    return {"n": choice.n, "among": choice.among, "losses": losses}

@@ -28,11 +28,12 @@ from akb.jsonable import dumps
 from akb.records import Manifest
 from akb.run import Run
 from akb.strict import Strict, parse, read_yaml
-from akb.types import MODEL, Question, Status, Trial
+from akb.types import AUDIO_NAMES, MODEL, Question, Status, Trial
 
 BOARD = "board.yaml"
 REPLY = 400  # characters of a reply that are kept
 CAPTION = 1000  # characters of a caption
+SIXTH = 1e-6  # older entries hold scores with six digits
 
 
 class Facts(Strict):
@@ -73,6 +74,8 @@ class BoardItem(Strict):
         audio: for each clip (sha256, file name); empty where nothing was heard and none was made.
         scene: of a clip that is made from a description, its name (`akb.tasks.rendered.scene_hash`): such a clip is
             known by it, made or not, for the last bits of samples differ between processors.
+        names: what the task's record calls the clips, at hand or not.
+        answer: place of the key among the options, from 0.
     """
 
     id: str
@@ -86,6 +89,13 @@ class BoardItem(Strict):
     rationale: str = ""
     audio: tuple[tuple[str, str], ...] = ()
     scene: str = ""
+    names: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _key_is_an_option(self) -> BoardItem:
+        if self.options and not 0 <= self.answer < len(self.options):
+            raise ValueError(f"answer: {self.answer} is out of range for {len(self.options)} options")
+        return self
 
     @classmethod
     def of(cls, name: str, question: Question) -> BoardItem:
@@ -97,6 +107,7 @@ class BoardItem(Strict):
             id=name, version=version if isinstance(version, int) else 1, category=question.category,
             subcategory=question.subcategory, template=question.template_id, question=question.text,
             options=question.options, answer=question.answer, rationale=rationale, audio=audio, scene=scene,
+            names=tuple(question.meta.get(AUDIO_NAMES, ())),
         )  # fmt: skip
 
     @cached_property
@@ -155,6 +166,8 @@ class Answers(Strict):
             raise ValueError("asked and good must be of one length with ids, or both empty")
         if any(not 0 <= good <= asked or not asked for asked, good in zip(self.asked, self.good, strict=True)):
             raise ValueError("asked must be 1 or more, and good from 0 to asked")
+        if any(score * n.asked > n.good + SIXTH for score, n in zip(self.score, self.counts, strict=True)):
+            raise ValueError("a score is above the share of its answers that were ok; what is not ok counts as wrong")
         return self
 
     @property
@@ -164,6 +177,13 @@ class Answers(Strict):
         good = self.good or tuple(int(status == "ok") for status in self.status)
         right = (int(s > 0) if n == 1 else round(s * n) for n, s in zip(asked, self.score, strict=True))
         return [Counts(*one) for one in zip(asked, good, right, strict=True)]
+
+    @property
+    def shares(self) -> list[float]:
+        """Of each item the score. What an older akb kept with six digits (.333333) is a share of the answers again:
+        scores that are equal must be so to the last bit, or a permutation test sees no ties."""
+        found = ((score, round(score * n.asked) / n.asked) for score, n in zip(self.score, self.counts, strict=True))
+        return [share if abs(score - share) < SIXTH else score for score, share in found]
 
 
 class Column(Strict):
@@ -230,11 +250,10 @@ class Entry(Strict):
             item = BoardItem.of(trial.id, trial.question)
             chosen = outcome.answers[0].chosen if outcome.answers else None
             items.append(item)
-            score = round(outcome.score, 6)
             statuses = [answer.status for answer in outcome.answers] or [outcome.status]
             counts = (len(statuses), statuses.count(Status.OK))
             reply, caption = replies.get(item.id), _caption(trial)
-            rows.append((item.id, item.sha, outcome.status.value, chosen, score, reply, caption, *counts))
+            rows.append((item.id, item.sha, outcome.status.value, chosen, outcome.score, reply, caption, *counts))
         if not rows:
             raise AkbError("the run has no questions", where=str(run.path))
         names = ("ids", "sha", "status", "chosen", "score", "reply", "captions", "asked", "good")
@@ -242,6 +261,8 @@ class Entry(Strict):
         if not any(lists["captions"]):
             del lists["captions"]
         answers = parse(Answers, lists, str(run.path))
+        if fault := _fault(answers, {item.id: item for item in items}):
+            raise AkbError(f"{fault}; what is right is the key, or says the same", where=str(run.path))
         heard = any(item.audio for item in items)
         return cls(
             column=column(run.manifest, heard), manifest=run.manifest, notes=tuple(notes), answers=answers
@@ -326,10 +347,16 @@ class Store:
         kept: dict[Path, Mapping[str, BoardItem]] = {}
         for path in sorted((self.folder / "entries").glob("*/*.json.gz")):
             entry = parse(Entry, _read(path), str(path))
+            if path != self.entry_path(entry):
+                own = self.entry_path(entry).relative_to(self.folder)
+                raise AkbError(f"this is the entry of {entry.model} in {entry.column.key}, whose place is {own}",
+                               where=str(path), fix="Move it there, or remove it if there is one.")  # fmt: skip
             place = self.items_path(entry)
             if place not in kept:
                 kept[place] = self.items(entry)
-            _agree(entry, kept[place], path)
+            if fault := _fault(entry.answers, kept[place]):
+                raise AkbError(f"the board is damaged: {fault}", where=str(path),
+                               fix="Remove the entry, and add its run again.")  # fmt: skip
             yield entry
 
     def entry_path(self, entry: Entry) -> Path:
@@ -364,13 +391,28 @@ class Store:
         return path
 
 
-def _agree(entry: Entry, items: Mapping[str, BoardItem], path: Path) -> None:
-    for name, sha in zip(entry.answers.ids, entry.answers.sha, strict=True):
+def _fault(answers: Answers, items: Mapping[str, BoardItem]) -> str:
+    """What is wrong with answers to these items; empty: they are about them, and scores go with what was chosen."""
+    a = answers
+    for name, sha, chosen, score in zip(a.ids, a.sha, a.chosen, a.score, strict=True):
         item = items.get(name)
-        if item is None or item.sha != sha:
-            what = "is not among the items kept" if item is None else "is another one than the item kept"
-            raise AkbError(f"the board is damaged: question {name} {what}", where=str(path),
-                           fix="Remove the entry, and add its run again.")  # fmt: skip
+        if item is None:
+            return f"question {name} is not among the items kept"
+        if item.sha != sha:
+            return f"question {name} is another one than the item kept"
+        if chosen is not None and not _fits(item, chosen, score):
+            return f"question {name} has score {score:g}, which does not go with the option chosen"
+    return ""
+
+
+def _fits(item: BoardItem, chosen: int, score: float) -> bool:
+    """Whether a score may go with the choice in the first order: where all orders were right, or none, so was it."""
+    from akb.tasks.judging import same_text
+
+    if not 0 <= chosen < len(item.options):
+        return False
+    right = chosen == item.answer or same_text(item.options[chosen], item.options[item.answer])
+    return score > 0 if right else score < 1
 
 
 def _damaged(path: Path, what: object) -> AkbError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,11 @@ from akb.files import explained, write_whole
 from akb.jsonable import dumps
 
 Data = dict[str, Any]
+MARKDOWN = (
+    ("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"),
+    ("^(?=[-=])", r"\\"), (r"^(\d+)\.(?= |$)", r"\1\\."),  # a list, a heading
+    ("://", ":&#47;&#47;"), (r"(?i)(www)\.", r"\1&#46;"), (r"(?<=[\w.+-])@(?=[\w-]+\.)", "<!-- -->@"),  # a link
+)  # fmt: skip
 LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
@@ -69,15 +75,18 @@ def markdown(board: Data) -> str:
             "",
         ]
     told = (
-        "Ranks and intervals are 95 % intervals that keep questions of one template together; not ok counts as wrong."
+        "Ranks and intervals are 95 % intervals that keep questions of one template or clip together; what is not ok "
+        "counts as wrong."
     )
     return "\n".join([*lines, told, f"Built {_md(board['built'])} with akb {_md(board['akb'])}.", ""])
 
 
 def _md(text: str) -> str:
     flat = " ".join(str(text).split())
-    escaped = "".join(f"\\{c}" if c in "\\`*_{}[]()#+!|~$" else c for c in flat)
-    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("://", ":&#47;&#47;")
+    text = "".join(f"\\{c}" if c in "\\`*_{}[]()#+!|~$" else c for c in flat)
+    for pattern, instead in MARKDOWN:
+        text = re.sub(pattern, instead, text)
+    return text
 
 
 # -- LaTeX -----------------------------------------------------------------------------------------------------
@@ -220,7 +229,8 @@ def dataset(board: Data, folder: Path) -> Path:
     head.append("---")
     told = [
         f"# {_md(board['title'])}",
-        "Shares are from 0 to 1; `low` and `high` are 95 % intervals that keep questions of one template together.",
+        "Shares are from 0 to 1; `low` and `high` are 95 % intervals that keep questions of one template or clip "
+        "together.",
         f"Built {_md(board['built'])} with akb {_md(board['akb'])}.",
     ]
     write_whole(folder / "README.md", "\n".join(head) + "\n\n" + "\n\n".join(told) + "\n")

@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from inspect import getdoc
 from pathlib import Path
@@ -30,11 +31,14 @@ CHUNK = 100  # items a file
 REPLIES = 4_000_000  # characters of replies that a site may hold
 CUTS = (400, 200, 120, 80, 48, 24)
 PAGES = Path(__file__).parent / "site"
+P_VALUES = ("p", "p_holm", "p_perm")
+PART = ".new"  # in a site's folder, what is being built
 
 
 def build(store: Store, out: Path, registry: Registry, *, draws: int = boards.DRAWS, seed: int = 0,
           correlate: str = "") -> Data:  # fmt: skip
-    """Compute a board and write its site; what an earlier build left in the folder goes.
+    """Compute a board and write its site; what an earlier build left in the folder goes (pages, assets, data, exports),
+    once the new one is whole.
 
     Args:
         correlate: a CSV, or a board with published figures, for the correlation page; empty: the board's own text
@@ -58,35 +62,40 @@ def build(store: Store, out: Path, registry: Registry, *, draws: int = boards.DR
     most = reply_limit(sheets)
     if most < CUTS[0]:
         board["notes"].append(f"Replies are cut to {most} characters to keep the site small.")
-    _clear(out)
-    _copy_pages(out)
-    write(out, "board", board)
-    for name, model in models.items():
-        write(out, f"models/{name}", rounded(model))
-    for taskslug, together in by_task(sheets).items():
-        for number, chunk in enumerate(item_chunks(together, store.file.audio, most)):
-            write(out, f"items/{taskslug}/{number}", chunk)
-    if correlation is not None:
-        write(out, "correlation", rounded(correlation))
-    write(out, "methods", methods())
+    with _taking_the_place_of(out) as new:
+        _copy_pages(new)
+        write(new, "board", board)
+        for name, model in models.items():
+            write(new, f"models/{name}", rounded(model))
+        for taskslug, together in by_task(sheets).items():
+            for number, chunk in enumerate(item_chunks(together, store.file.audio, most)):
+                write(new, f"items/{taskslug}/{number}", chunk)
+        if correlation is not None:
+            write(new, "correlation", rounded(correlation, small=True))
+        write(new, "methods", methods())
     return board
 
 
-def rounded(value: Any) -> Any:
-    """JSON with numbers of 5 digits after the point; what is not a number is null."""
+def rounded(value: Any, small: bool = False) -> Any:
+    """JSON with numbers of 8 digits after the point; what is not a number is null. They are rounded once more where they
+    are shown, so that more are kept than a reader sees: of 24.650129 % a page must make 24.7 % as `akb eval` does.
+
+    Args:
+        small: numbers below 1 keep 5 significant digits; a p (a key of `P_VALUES`) always does, for it is never 0.
+    """
     if isinstance(value, float):
-        return _number(value)
+        return _number(value, small)
     if isinstance(value, Mapping):
-        return {str(key): rounded(one) for key, one in value.items()}
+        return {str(key): rounded(one, small or key in P_VALUES) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
-        return [rounded(one) for one in value]
+        return [rounded(one, small) for one in value]
     return value
 
 
-def _number(value: float) -> float | int | None:
+def _number(value: float, small: bool = False) -> float | int | None:
     if not math.isfinite(value):
         return None
-    short = round(float(value), 5)
+    short = float(f"{value:.5g}") if small and abs(value) < 1 else round(float(value), 8)
     return int(short) if short == int(short) else short
 
 
@@ -291,17 +300,29 @@ def write(out: Path, name: str, data: Any) -> None:
     write_whole(path, f"akbData({json.dumps(name)},{safe});\n")
 
 
-def _clear(out: Path) -> None:
-    """Make room for a site: what an earlier build left goes, anything else is left alone."""
+@contextmanager
+def _taking_the_place_of(out: Path) -> Iterator[Path]:
+    """A folder to build a site in; once it is whole, it takes the place of what an earlier build left in `out`.
+    Anything else there is left alone, and so is everything where the building fails."""
+    new = out / PART
     with explained(out):
         if out.exists() and not out.is_dir():
             raise AkbError("this is a file; a folder is wanted", where=str(out))
-        if out.is_dir() and any(out.iterdir()) and not (out / "data" / "board.js").is_file():
+        others = out.is_dir() and any(path.name != PART for path in out.iterdir())
+        if others and not (out / "data" / "board.js").is_file():
             raise AkbError("this folder holds something else than a board's site", where=str(out),
                            fix="Choose a new folder with --out.")  # fmt: skip
-        for name in ("data", "assets"):
-            shutil.rmtree(out / name, ignore_errors=True)
-        out.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(parents=True)
+    try:
+        yield new
+        with explained(out):
+            for name in ("data", "assets", "exports"):
+                shutil.rmtree(out / name, ignore_errors=True)
+            for path in new.iterdir():
+                path.replace(out / path.name)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
 
 
 def _copy_pages(out: Path) -> None:

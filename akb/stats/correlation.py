@@ -1,4 +1,4 @@
-"""Correlation across models: coefficients, intervals, permutation p, and what to say of few models.
+"""Correlation across models: coefficients, intervals and permutation p.
 
 `x` and `y` are two scores of the same models, arrays of shape (models,) in any unit. Correlations are from -1 to 1, and
 NaN where a score is the same for all models.
@@ -7,7 +7,7 @@ NaN where a score is the same for all models.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import permutations
 from statistics import NormalDist
@@ -22,7 +22,7 @@ from akb.stats.scores import Floats
 Kind = Literal["pearson", "spearman", "kendall"]
 EXACT_UP_TO = 9  # 362,880 pairings
 _CHUNK = 2_000_000  # numbers held at once
-_PERFECT = 1 - 1e-12  # a correlation from here on is 1 but for rounding
+PERFECT = 1 - 1e-12  # a correlation from here on is 1 but for rounding
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def rows(x: Floats, y: Floats) -> Floats:
     varies = (lengths[0] > 1e-12 * scales[0]) & (lengths[1] > 1e-12 * scales[1])
     with np.errstate(divide="ignore", invalid="ignore"):
         found = np.einsum("ij,ij->i", one, other) / (lengths[0] * lengths[1])
-    found = np.where(np.abs(found) >= _PERFECT, np.sign(found), found)
+    found = np.where(np.abs(found) >= PERFECT, np.sign(found), found)
     return np.where(varies, found, np.nan)
 
 
@@ -140,7 +140,7 @@ def _on_z(r: float, n: int, factor: float, confidence: float) -> tuple[float, fl
         return math.nan, math.nan
     if n <= 3:
         return -1.0, 1.0
-    if abs(r) >= _PERFECT:
+    if abs(r) >= PERFECT:
         return math.nan, math.nan
     z, half = math.atanh(r), NormalDist().inv_cdf(0.5 + confidence / 2) * factor / math.sqrt(n - 3)
     return math.tanh(z - half), math.tanh(z + half)
@@ -166,7 +166,7 @@ def bca(
     left = rows(prepare(one[others]), prepare(other[others]))
     point = COEFFICIENTS[kind](one, other)
     dropped = draws - len(kept)
-    if math.isnan(point) or np.isnan(left).any() or not len(kept) or abs(point) >= _PERFECT:
+    if math.isnan(point) or np.isnan(left).any() or not len(kept) or abs(point) >= PERFECT:
         return Bootstrap(math.nan, math.nan, dropped)
     low, high = _bca_ends(point, kept, left, confidence)
     return Bootstrap(low, high, dropped)
@@ -189,8 +189,13 @@ def _bca_ends(point: float, drawn: Floats, left: Floats, confidence: float) -> t
 
 
 def permutation(
-    x: ArrayLike, y: ArrayLike, kind: Kind = "pearson", draws: int = 99_999, seed: int = 0, exact_up_to: int =
-EXACT_UP_TO ) -> Permutation:  # fmt: skip
+    x: ArrayLike,
+    y: ArrayLike,
+    kind: Kind = "pearson",
+    draws: int = 99_999,
+    seed: int = 0,
+    exact_up_to: int = EXACT_UP_TO,
+) -> Permutation:
     """Permutation test of no association: how often is the correlation, without its sign, as large as the one seen when
     the y scores are dealt to the models anew? Exact over all pairings up to `exact_up_to` models; beyond, `draws`
     seeded ones, and p = (as large + 1) / (draws + 1) (Phipson and Smyth 2010, doi:10.2202/1544-6115.1585).
@@ -237,34 +242,3 @@ def _some_orders(n: int, draws: int, seed: int, kind: Kind) -> Iterator[np.ndarr
     size = max(1, _CHUNK // (n * n // 2 if kind == "kendall" else n))
     for start in range(0, draws, size):
         yield random.permuted(np.tile(np.arange(n), (min(size, draws - start), 1)), axis=1)
-
-
-def warnings(x: ArrayLike, y: ArrayLike, families: Sequence[str] = ()) -> list[str]:
-    """What a reader must know of a correlation over these models, in words: n below 20, fewer than six families or most
-    models of one, a correlation of 1 or -1, ties among more than a quarter of the models (in either score)."""
-    from akb.stats.dependence import rho_needed, smallest_significant
-
-    one, other = checked(x, y)
-    n, told = len(one), []
-    if n < 20:
-        told.append(
-            f"n = {n} models: |r| below {smallest_significant(n):.2f} is not significant at 5 %, and for 80 % power "
-            f"the true correlation must be {rho_needed(n):.2f}"
-        )
-    counts = {name: list(families).count(name) for name in dict.fromkeys(families) if name}
-    if counts and len(counts) < 6:
-        several = "the models are of one family" if len(counts) == 1 else f"only {len(counts)} families of models"
-        told.append(f"{several}: models of a family are alike, so there is less evidence than n = {n} suggests")
-    largest = max(counts, key=lambda name: counts[name]) if counts else ""
-    if len(counts) > 1 and counts[largest] > n / 2:
-        told.append(f"{counts[largest]} of the {n} models are of one family ({largest})")
-    r, rho = pearson(one, other), spearman(one, other)
-    if abs(r) >= _PERFECT:
-        told.append(f"r = {r:.0f}: the models are on one line, so no interval can be told")
-    elif abs(rho) >= _PERFECT:
-        told.append(f"Spearman = {rho:.0f}: its interval cannot be told")
-    for label, values in (("x", one), ("y", other)):
-        tied = n - int(np.sum(np.unique(values, return_counts=True)[1] == 1))
-        if tied > n / 4:
-            told.append(f"{tied} of {n} models are tied in {label}: rank correlations are rough")
-    return told

@@ -1,4 +1,5 @@
-"""What a correlation across models hangs on: single models, families, size, other scores, noise, and n.
+"""What a correlation across models hangs on: single models, families, size, other scores, noise, and n; and what to
+say of few models.
 
 `x`, `y` and controls are scores of the same models, arrays of shape (models,).
 """
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from akb.stats.correlation import checked, fisher, p_value, pearson
+from akb.stats.correlation import PERFECT, checked, fisher, p_value, pearson, spearman
 from akb.stats.scores import Floats
 
 
@@ -215,3 +216,32 @@ def rho_needed(n: int, wanted: float = 0.8, alpha: float = 0.05) -> float:
         return 1.0
     normal = NormalDist()
     return math.tanh((normal.inv_cdf(1 - alpha / 2) + normal.inv_cdf(wanted)) / math.sqrt(n - 3))
+
+
+def warnings(x: ArrayLike, y: ArrayLike, families: Sequence[str] = ()) -> list[str]:
+    """What a reader must know of a correlation over these models, in words: n below 20, fewer than six families or most
+    models of one, a correlation of 1 or -1, ties among more than a quarter of the models (in either score)."""
+    one, other = checked(x, y)
+    n, told = len(one), []
+    if n < 20:
+        told.append(
+            f"n = {n} models: |r| below {smallest_significant(n):.2f} is not significant at 5 %, and for 80 % power "
+            f"the true correlation must be {rho_needed(n):.2f}"
+        )
+    counts = {name: list(families).count(name) for name in dict.fromkeys(families) if name}
+    if counts and len(counts) < 6:
+        several = "the models are of one family" if len(counts) == 1 else f"only {len(counts)} families of models"
+        told.append(f"{several}: models of a family are alike, so there is less evidence than n = {n} suggests")
+    largest = max(counts, key=lambda name: counts[name]) if counts else ""
+    if len(counts) > 1 and counts[largest] > n / 2:
+        told.append(f"{counts[largest]} of the {n} models are of one family ({largest})")
+    r, rho = pearson(one, other), spearman(one, other)
+    if abs(r) >= PERFECT:
+        told.append(f"r = {r:.0f}: the models are on one line, so no interval can be told")
+    elif abs(rho) >= PERFECT:
+        told.append(f"Spearman = {rho:.0f}: its interval cannot be told")
+    for label, values in (("x", one), ("y", other)):
+        tied = n - int(np.sum(np.unique(values, return_counts=True)[1] == 1))
+        if tied > n / 4:
+            told.append(f"{tied} of {n} models are tied in {label}: rank correlations are rough")
+    return told

@@ -23,7 +23,8 @@ class Item:
     Attributes:
         right: mean score over the models, from 0 to 1; low, high: its Wilson interval.
         discrimination: correlation of the question's scores with the models' accuracy on the other questions, from -1
-            to 1; d_low, d_high: its interval. NaN where all models did the same.
+            to 1; NaN where all models did the same. d_low, d_high: its interval; NaN where it is 1 or -1 (a line
+            through few models is no certainty, and Fisher's z has no end there).
         look: why to look at it again; empty for no reason.
     """
 
@@ -60,7 +61,7 @@ def items(values: ArrayLike, ids: Sequence[str], confidence: float = 0.95) -> li
     models = len(table)
     against = discrimination(table)
     reach = NormalDist().inv_cdf(0.5 + confidence / 2) / math.sqrt(models - 3) if models > 3 else math.inf
-    z = np.arctanh(np.clip(against, -1 + 1e-12, 1 - 1e-12))
+    z = np.arctanh(np.where(np.abs(against) < 1, against, np.nan))
     low, high = np.tanh(z - reach), np.tanh(z + reach)
     found = []
     for place, name in enumerate(ids):
@@ -83,7 +84,8 @@ def discrimination(values: ArrayLike) -> Floats:
     one, other = table - table.mean(axis=0), rest - rest.mean(axis=0)
     scale = np.sqrt((one**2).sum(axis=0) * (other**2).sum(axis=0))
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(scale > 1e-9, (one * other).sum(axis=0) / scale, np.nan)
+        r = np.where(scale > 1e-9, (one * other).sum(axis=0) / scale, np.nan)
+    return np.where(np.abs(r) > 1 - 1e-12, np.sign(r), r)
 
 
 def to_look_at(found: Sequence[Item]) -> list[Item]:

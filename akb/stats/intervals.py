@@ -65,7 +65,10 @@ def average(
     (macro).
 
     The variance is CR2 with the degrees of freedom of Bell and McCaffrey (2002, Survey Methodology 28, 169-181; also
-    Pustejovsky and Tipton 2018, doi:10.1080/07350015.2016.1247004), of a regression on nothing but the strata.
+    Pustejovsky and Tipton 2018, doi:10.1080/07350015.2016.1247004), of a regression on nothing but the strata. The
+    degrees of freedom are those under the correlation within clusters that the values show (Imbens and Kolesar 2016,
+    Review of Economics and Statistics 98, 701-712), not those of independent items: where items of a cluster go
+    together, a few large clusters count as few.
     `score` puts the effective number of questions p (1 - p) / variance and Student's quantile into Wilson's interval
     (Dean and Pagano 2015, doi:10.1093/jssam/smv024); `linear` is mean +- t * error, cut off at 0 and 1.
 
@@ -148,7 +151,8 @@ def design_effect(values: ArrayLike, clusters: ArrayLike) -> float:
 
 
 def moments(x: Floats, clusters: Integers, strata: Sequence[str] | NDArray[Any] | None = None) -> Moments:
-    """The mean over strata of the means over items, with its CR2 variance.
+    """The mean over strata of the means over items, with its CR2 variance and the degrees of freedom that it has where
+    items of a cluster are as much alike as they show themselves to be.
 
     A cluster in several strata counts as one (its residuals are added up). A stratum that is one cluster does not show
     how it spreads: the variance of the others' share stands for its own.
@@ -169,7 +173,8 @@ def moments(x: Floats, clusters: Integers, strata: Sequence[str] | NDArray[Any] 
     sums = np.bincount(cells % base, residual)
     variance = float(sums @ sums) * count / known if known else math.nan
     shares = np.bincount(cells % base, within * scale)
-    return Moments(float(mean.mean()), variance, _df(within, of, size), 1 / float(shares @ shares))
+    df = _df(within, of, size, _alike(x, cell, stratum, mean))
+    return Moments(float(mean.mean()), variance, df, 1 / float(shares @ shares))
 
 
 def linear(found: Moments, confidence: float) -> tuple[float, float]:
@@ -233,15 +238,38 @@ def _score(found: Moments, confidence: float) -> tuple[float, float]:
     return (centre - reach) / (1 + z * z / n), (centre + reach) / (1 + z * z / n)
 
 
-def _df(within: Floats, of: Integers, size: Floats) -> float:
-    """Satterthwaite's degrees of freedom if items were independent: of each stratum from its cluster sizes, then of
-    their sum."""
-    part = within**2 / np.maximum(1 - within / size[of], 1e-12)
-    squares, parts, parts2 = (np.bincount(of, one) for one in (within**2, part, part**2))
+def _alike(x: Floats, cell: Integers, stratum: Integers, mean: Floats) -> float:
+    """How alike the answers within clusters are, from 0 to 1: 1 less the mean square within clusters over that within
+    strata (adjusted R squared; of right and wrong answers the estimator of Fleiss and Cuzick 1979, Applied
+    Psychological Measurement 3, 537-542). 1 where no cluster shows a difference, 0 where all have one item."""
+    count, cells = len(x), int(cell.max()) + 1
+    if count == cells:
+        return 0.0
+    inside = float(((x - (np.bincount(cell, x) / np.bincount(cell))[cell]) ** 2).sum()) / (count - cells)
+    whole = float(((x - mean[stratum]) ** 2).sum()) / (count - len(mean))
+    return min(max(1 - inside / whole, 0.0), 1.0) if inside > TINY else 1.0
+
+
+def _df(within: Floats, of: Integers, size: Floats, alike: float) -> float:
+    """Satterthwaite's degrees of freedom of CR2 if items of one cluster had the correlation `alike`: of each stratum
+    from its cluster sizes, then of their sum. The variance is a sum of squares whose covariances are a matrix M; df are
+    trace(M)^2 / trace(M M)."""
+    variance = within * (1 + alike * (within - 1))
+    share = within / size[of]
+    scale = 1 / np.maximum(1 - share, 1e-12)
+
+    def total(values: Floats) -> Floats:
+        return np.asarray(np.bincount(of, values, len(size)), dtype=np.float64)
+
+    every = total(variance)
+    pull = share * share * every[of] - 2 * share * variance  # what a cluster's residual loses to the mean
+    a, b, c = total(scale * share**2), total(scale * share * variance), total(scale * variance**2)
+    trace = total(scale * (variance + pull))
+    square = (every * a) ** 2 + 2 * a * c - 4 * every * a * b + 2 * b * b
+    square += total(scale**2 * variance * (variance + 2 * pull))
     several = np.bincount(of) > 1
-    each = size[several] ** 2 / (squares + (parts**2 - parts2) / size**2)[several]
-    share = 1 / size[several]
-    return float(share.sum() ** 2 / (share**2 / each).sum()) if several.any() else math.nan
+    trace, square = (trace / size**2)[several], (square / size**4)[several]
+    return float(trace.sum() ** 2 / square.sum()) if several.any() else math.nan
 
 
 def _quantile(df: float, confidence: float) -> float:

@@ -15,12 +15,13 @@ from akb.stats.scores import Floats, Integers
 
 STEPS = 2520  # scores that are whole multiples of 1 / STEPS: shares of one to ten option orders
 LONG = 20_000  # steps of a sum whose distribution is computed exactly
+LEAST = float(np.finfo(float).tiny)  # p that are smaller still (2e-308) are told as this: none is 0
 FEW = 14  # clusters whose every change of sign is tried
 
 
 @dataclass(frozen=True)
 class McNemar:
-    """How often one of two models alone was right, and the exact two-sided p."""
+    """How often one of two models alone was right, and the exact two-sided p, from above 0 to 1."""
 
     first: int
     second: int
@@ -43,7 +44,7 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemar:
     from scipy.special import bdtr  # of the binomial; scipy is slow to import, and most runs need none of it
 
     one, other = int((a > b).sum()), int((b > a).sum())
-    return McNemar(one, other, min(1.0, 2 * float(bdtr(min(one, other), one + other, 0.5))))
+    return McNemar(one, other, _told(2 * float(bdtr(min(one, other), one + other, 0.5))))
 
 
 def permutation(first: ArrayLike, second: ArrayLike, clusters: ArrayLike, draws: int = 99_999, seed: int = 0) -> float:
@@ -90,7 +91,12 @@ def _lattice(sizes: Integers, wanted: int) -> float:
         chances = np.convolve(chances, spread)
     total = len(chances) - 1
     sums = np.abs(2 * np.arange(total + 1) - total)
-    return min(1.0, float(chances[sums >= wanted // step].sum()))
+    return _told(float(chances[sums >= wanted // step].sum()))
+
+
+def _told(p: float) -> float:
+    """A p that is never 0, which no test can give: what is too small for a number is the least there is."""
+    return min(1.0, max(p, LEAST))
 
 
 def _random(sums: Floats, wanted: float, draws: int, random: np.random.Generator) -> float:
@@ -162,7 +168,7 @@ def cochran(values: ArrayLike) -> Cochran:
     from scipy.special import chdtrc  # of chi squared
 
     q = (models - 1) * models * float(((of_model - of_model.mean()) ** 2).sum()) / spread
-    return Cochran(q, models - 1, float(chdtrc(models - 1, q)))
+    return Cochran(q, models - 1, _told(float(chdtrc(models - 1, q))))
 
 
 def holm(p: Sequence[float]) -> list[float]:

@@ -1,9 +1,8 @@
 """How small a difference between two models a number of questions can show.
 
-McNemar's test by the normal approximation: of n questions a share `discordance` is answered rightly by one model
-alone, and the models differ by `difference`. Connor (1987, Biometrics 43, 207-211):
-
-    n = (z_alpha sqrt(discordance) + z_power sqrt(discordance - difference^2))^2 / difference^2
+By the exact test of McNemar, which is what two models are compared by: of n questions a share `discordance` is answered
+rightly by one model alone (how many that are is drawn as well), and of these the better model has its part. The normal
+approximation (Connor 1987, Biometrics 43, 207-211) promises some points of power too much.
 
 Where questions of one template go together, n counts for n / design.
 """
@@ -12,21 +11,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import ArrayLike
-from scipy.optimize import brentq
-from scipy.stats import norm
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
-from akb.stats.intervals import design_effect
-from akb.stats.scores import Floats
+    from akb.stats.scores import Floats, Integers
+
+WIDE = 7  # standard deviations: numbers of discordant questions further off are left out
 
 
 def power(n: float, discordance: float, difference: float, alpha: float = 0.05, design: float = 1.0) -> float:
     """The chance that a true difference is found, two-sided.
 
     Args:
-        n: questions.
+        n: questions; between whole numbers (of n / design) the chance is interpolated.
         discordance: share on which one model alone is right, from above 0 to 1.
         difference: from 0 to `discordance`, as a share.
         alpha: the test's level.
@@ -38,11 +39,7 @@ def power(n: float, discordance: float, difference: float, alpha: float = 0.05, 
     _check(n, discordance, alpha, design)
     if not 0 <= difference <= discordance:
         raise ValueError(f"difference: {difference} is not from 0 to the discordance {discordance}")
-    z = float(norm.isf(alpha / 2))
-    shift = math.sqrt(n / design) * difference
-    spread = math.sqrt(max(discordance - difference**2, 1e-300))
-    limit = z * math.sqrt(discordance)
-    return float(norm.sf((limit - shift) / spread) + norm.cdf((-limit - shift) / spread))
+    return _Plan.of(n / design, discordance, alpha).power(difference)
 
 
 def detectable(
@@ -56,9 +53,14 @@ def detectable(
     """
     _check(n, discordance, alpha, design)
     _check_wanted(wanted, alpha)
-    if power(n, discordance, discordance, alpha, design) < wanted:
+    plan = _Plan.of(n / design, discordance, alpha)
+    if plan.power(discordance) < wanted:
         return None
-    return float(brentq(lambda one: power(n, discordance, one, alpha, design) - wanted, 0, discordance, xtol=1e-12))
+    low, high = 0.0, discordance
+    while high - low > 1e-6:  # a ten thousandth of a point
+        middle = (low + high) / 2
+        low, high = (middle, high) if plan.power(middle) < wanted else (low, middle)
+    return high
 
 
 def detectable_between(differences: Sequence[Floats], clusters: ArrayLike) -> float | None:
@@ -74,6 +76,10 @@ def detectable_between(differences: Sequence[Floats], clusters: ArrayLike) -> fl
         A share; None where no pair differs anywhere, where the design effect is not known (one cluster), or where even
         the largest difference would not be found.
     """
+    import numpy as np
+
+    from akb.stats.intervals import design_effect
+
     effects = [design_effect(one, clusters) for one in differences]
     known = [effect for effect in effects if effect == effect]
     discordance = float(np.mean([(one**2).mean() for one in differences])) if known else 0.0
@@ -83,7 +89,8 @@ def detectable_between(differences: Sequence[Floats], clusters: ArrayLike) -> fl
 
 
 def needed(discordance: float, difference: float, wanted: float = 0.8, alpha: float = 0.05, design: float = 1.0) -> int:
-    """The questions that a difference takes to be found with the wanted power.
+    """The questions that a difference takes to be found with the wanted power; with one less it is not. (As the level
+    of an exact test moves in steps, a few more can have a little less power.)
 
     Raises:
         ValueError: an argument is out of its range.
@@ -93,8 +100,83 @@ def needed(discordance: float, difference: float, wanted: float = 0.8, alpha: fl
     if not 0 < difference <= discordance:
         raise ValueError(f"difference: {difference} is not from above 0 to the discordance {discordance}")
     spread = math.sqrt(max(discordance - difference**2, 0.0))
-    root = norm.isf(alpha / 2) * math.sqrt(discordance) + norm.isf(1 - wanted) * spread
-    return math.ceil(design * (float(root) / difference) ** 2 - 1e-9)
+    root = -_normal(alpha / 2) * math.sqrt(discordance) + _normal(wanted) * spread
+    low, high = 0, math.ceil((root / difference) ** 2)  # Connor's: the exact test takes more
+    while _Plan.of(high, discordance, alpha).power(difference) < wanted:
+        low, high = high, high + math.ceil(2 / difference)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _Plan.of(middle, discordance, alpha).power(difference) < wanted:
+            low = middle
+        else:
+            high = middle
+    return math.ceil(design * high - 1e-9)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The exact test over the numbers of discordant questions that there may be.
+
+    Attributes:
+        chances: of each number.
+        apart: the numbers.
+        limits: the test rejects where one model alone is right on so many of these or fewer; -1: never.
+        discordance: their expected share.
+    """
+
+    chances: Floats
+    apart: Integers
+    limits: Floats
+    discordance: float
+
+    @classmethod
+    def of(cls, n: float, discordance: float, alpha: float) -> _Plan:
+        """For n questions."""
+        import numpy as np
+
+        whole = math.floor(n)
+        parts = [(size, share) for size, share in ((whole, 1 - n + whole), (whole + 1, n - whole)) if share > 0]
+        found = [_numbers(size, discordance) for size, _ in parts]
+        chances = np.concatenate([share * own for (_, share), (_, own) in zip(parts, found, strict=True)])
+        apart = np.concatenate([numbers for numbers, _ in found])
+        return cls(chances, apart, _limits(apart, alpha), discordance)
+
+    def power(self, difference: float) -> float:
+        """The chance to reject where the models differ by so much."""
+        from scipy.special import bdtr  # of the binomial; scipy is slow to import, and what is wrong is told before
+
+        q = min(0.5 + difference / self.discordance / 2, 1.0)
+        some = self.limits >= 0
+        apart, limits = self.apart[some], self.limits[some]
+        return float(self.chances[some] @ (bdtr(limits, apart, q) + bdtr(limits, apart, 1 - q)))
+
+
+def _limits(apart: Integers, alpha: float) -> Floats:
+    """For each number of discordant questions the most of them that one model may have alone for the test to reject."""
+    import numpy as np
+    from scipy.special import bdtr
+
+    found = np.floor((apart + _normal(alpha / 2) * np.sqrt(apart)) / 2) - 2  # a normal's tail is the longer one
+    found = np.maximum(found, -1)
+    while (more := bdtr(found + 1, apart, 0.5) <= alpha / 2 + 1e-15).any():
+        found = found + more
+    return np.asarray(found, dtype=np.float64)
+
+
+def _numbers(n: int, share: float) -> tuple[Integers, Floats]:
+    """How many of n questions may be discordant, and the chance of each."""
+    import numpy as np
+    from scipy.special import gammaln, xlog1py, xlogy
+
+    reach = WIDE * math.sqrt(n * share * (1 - share)) + WIDE
+    k = np.arange(max(0, math.floor(n * share - reach)), min(n, math.ceil(n * share + reach)) + 1, dtype=np.int64)
+    ways = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+    return k, np.exp(ways + xlogy(k, share) + xlog1py(n - k, -share))
+
+
+def _normal(share: float) -> float:
+    """The normal's quantile."""
+    return NormalDist().inv_cdf(share)
 
 
 def _check(n: float, discordance: float, alpha: float, design: float) -> None:

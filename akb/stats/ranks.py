@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
 from akb.stats.intervals import resampled
+from akb.stats.paired import difference
 from akb.stats.scores import Floats, Integers
 
 Method = Literal["pairwise", "percentile"]
@@ -61,7 +62,7 @@ def ranks(
     found = resampled(table, clusters, draws, seed)
     means = table.mean(axis=1)
     if method == "pairwise":
-        low, high = _pairwise(means, found, confidence)
+        low, high = _pairwise(table, np.asarray(clusters, dtype=np.int64), found, confidence)
     else:
         low, high = _percentile(found, confidence)
     first = found >= found.max(axis=1, keepdims=True) - 1e-12
@@ -70,18 +71,25 @@ def ranks(
     return [Rank(int(place[i]), int(low[i]), int(high[i]), float(best[i])) for i in range(len(means))]
 
 
-def _pairwise(means: Floats, found: Floats, confidence: float) -> tuple[Integers, Integers]:
-    """For each model one limit for all its differences; who is beyond it is surely better or worse."""
-    count = len(means)
+def _pairwise(values: Floats, clusters: Integers, found: Floats, confidence: float) -> tuple[Integers, Integers]:
+    """For each model one limit for all its differences; who is beyond it is surely better or worse. Of a difference
+    that is the same in every draw the bootstrap sees no error: there its interval decides (`paired.difference`), with
+    the confidence shared among the model's differences."""
+    means, count = values.mean(axis=1), len(values)
     low, high = np.ones(count, dtype=np.int64), np.full(count, count, dtype=np.int64)
     for model in range(count):
         gap = means - means[model]
         drawn = found - found[:, [model]]
         error = drawn.std(axis=0)
-        error[error < 1e-12] = np.inf  # the same answers throughout: never told apart
+        still = error < 1e-12
+        error[still] = np.inf
         limit = np.quantile((np.abs(drawn - gap) / error).max(axis=1), confidence)
         low[model] += int((gap / error > limit).sum())
         high[model] -= int((gap / error < -limit).sum())
+        for other in np.flatnonzero(still & (np.abs(gap) > 1e-12)):
+            sure = difference(values[other], values[model], clusters, 1 - (1 - confidence) / (count - 1))
+            low[model] += int(sure.low > 0)
+            high[model] -= int(sure.high < 0)
     return low, high
 
 

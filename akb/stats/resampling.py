@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from akb.stats.correlation import checked, fisher, pearson, rows
-from akb.stats.scores import Floats, Integers, Scores
+from akb.stats.scores import Floats, Integers, Scores, clustered
 
 _CHUNK = 4_000_000  # numbers held at once
 
@@ -101,10 +101,9 @@ def item_noise(
 
 
 def _common_clusters(x: Scores, y: Scores) -> tuple[tuple[Integers, Integers], int]:
-    """For each table the number of each question's cluster, from one numbering: questions of one template, or of one id
-    without a template, are one cluster in both."""
-    names = [template or f"\0{item}" for t in (x, y) for template, item in zip(t.templates, t.items, strict=True)]
-    numbers = np.unique(names, return_inverse=True)[1].astype(np.int64)
+    """For each table the number of each question's cluster, from one numbering: questions that share a template
+    or a clip, or of one id where they have neither, are one cluster in both."""
+    numbers = clustered((*x.items, *y.items), (*x.ties, *y.ties))
     return (numbers[: len(x.items)], numbers[len(x.items) :]), int(numbers.max()) + 1
 
 

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from akb.errors import AkbError
 from akb.run import Run
-from akb.types import Question
+from akb.types import AUDIO_NAMES, Question
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Ties = tuple[str, ...]
+ITEM, CLIP, NAME = "\0", "\1", "\2"  # mark what is no template
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,7 @@ class Scores:
         models: names, one a row.
         items: ids of the questions, one a column.
         values: (models, items), strict scores from 0 to 1; NaN where a model was not asked.
-        templates: each question's template, or the clips that it is about; questions that share one are not
-            independent.
+        ties: of each question what ties it to others, which are then not independent of it (`ties`).
         categories, subcategories: of each question.
         chance: of each question, the score of guessing.
     """
@@ -34,16 +35,15 @@ class Scores:
     models: tuple[str, ...]
     items: tuple[str, ...]
     values: Floats
-    templates: tuple[str, ...]
+    ties: tuple[Ties, ...]
     categories: tuple[str, ...]
     subcategories: tuple[str, ...]
     chance: Floats
 
     @cached_property
     def clusters(self) -> Integers:
-        """For each question the number of its cluster, from 0: its template, or itself where it has none."""
-        names = [template or f"\0{item}" for template, item in zip(self.templates, self.items, strict=True)]
-        return np.unique(names, return_inverse=True)[1].astype(np.int64)
+        """For each question the number of its cluster, from 0."""
+        return clustered(self.items, self.ties)
 
     @classmethod
     def of(cls, runs: Mapping[str, Run], common: bool = True) -> Scores:
@@ -75,7 +75,7 @@ class Scores:
             models=tuple(runs),
             items=tuple(items),
             values=np.array(values, dtype=np.float64),
-            templates=tuple(_template(q) for q in found),
+            ties=tuple(_ties(q) for q in found),
             categories=tuple(q.category for q in found),
             subcategories=tuple(q.subcategory for q in found),
             chance=np.array([_chance(q.options, q.answer) for q in found]),
@@ -88,16 +88,48 @@ class Scores:
             self.models,
             _pick(self.items, chosen),
             self.values[:, chosen],
-            _pick(self.templates, chosen),
+            tuple(self.ties[number] for number in chosen),
             _pick(self.categories, chosen),
             _pick(self.subcategories, chosen),
             self.chance[chosen],
         )
 
 
-def _template(question: Question) -> str:
-    """What ties a question to others: its template, else the clips that it is about."""
-    return question.template_id or " ".join(clip.sha256 for clip in question.audio)
+def ties(template: str, clips: Iterable[str] = (), names: Iterable[str] = ()) -> Ties:
+    """What ties a question to others: its template, else each clip that it is about.
+
+    Args:
+        clips: the hashes of their bytes; none where no audio was at hand.
+        names: what the task's records call them, which is known without audio too.
+    """
+    return (template,) if template else (*(f"{CLIP}{one}" for one in clips), *(f"{NAME}{one}" for one in names))
+
+
+def clustered(items: Sequence[str], tied: Sequence[Ties]) -> Integers:
+    """For each question the number of its cluster, from 0: all that hang together, by what they share or by way of
+    others. What nothing ties is a cluster of its own.
+
+    Args:
+        items: their ids.
+    """
+    of: dict[str, str] = {}  # a tie -> another one of its cluster, nearer to the first by name
+
+    def first(name: str) -> str:
+        while (other := of.setdefault(name, name)) != name:
+            of[name] = name = of[other]
+        return name
+
+    own = [found or (f"{ITEM}{item}",) for item, found in zip(items, tied, strict=True)]
+    for names in own:
+        low, *others = sorted({first(name) for name in names})
+        of.update(dict.fromkeys(others, low))
+    return np.unique([first(names[0]) for names in own], return_inverse=True)[1].astype(np.int64)
+
+
+def _ties(question: Question) -> Ties:
+    names = question.meta.get(AUDIO_NAMES)
+    clips = (clip.sha256 for clip in question.audio)
+    return ties(question.template_id, clips, names if isinstance(names, list | tuple) else ())
 
 
 def _pick(values: Sequence[str], chosen: Integers) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from pydantic import Field, field_validator
 from akb.errors import AkbError
 from akb.strict import Strict
 from akb.tasks.items import Fields, read_records
-from akb.types import Clip, Question
+from akb.types import AUDIO_NAMES, Clip, Question
 
 DATA = frozenset({".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet"})
 _FIELD = re.compile(r"\{([^{}]+?)(\.stem)?\}")
@@ -84,11 +84,14 @@ class AudioFiles:
         return "sha256:" + hashlib.sha256("".join(lines).encode()).hexdigest()
 
     def heard(self, question: Question, row: Mapping[str, Any], where: str) -> Question:
-        """The question with its clips. If some are not there it keeps none and `audio_missing` in its meta says which;
-        if none of the task's audio is there at all, it is as it was."""
+        """The question with its clips; `audio_names` in its meta is what the record calls them, at hand or not. If some
+        are not there it keeps none and `audio_missing` in its meta says which; if none of the task's audio is there at
+        all, nothing is said to be missing."""
+        names = self.names(row, where)
+        if names:
+            question = replace(question, meta={**question.meta, AUDIO_NAMES: [name[0] for name in names]})
         if self.sha256 == "absent":
             return question
-        names = self.names(row, where)
         found = [self.clips[name] for name in names]
         lost = [f"{name[0]}: {why}" for name, why in zip(names, found, strict=True) if isinstance(why, str)]
         if lost or not names:

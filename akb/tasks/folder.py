@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -21,6 +21,7 @@ from akb.tasks.asking import Asking
 from akb.tasks.audio_files import Audio, AudioFiles, question_file
 from akb.tasks.errata import Errata
 from akb.tasks.items import GROUPS, Fields, oddities, question_from, read_items, read_records
+from akb.tasks.listening import Hearing
 from akb.tasks.multiple_choice import MultipleChoice
 from akb.tasks.published import Fetch, fetched
 from akb.types import Question
@@ -266,6 +267,11 @@ class FolderTask(MultipleChoice):
         fewshot = [self.folder.path / self.folder.file.fewshot] if self.folder.file.fewshot else []
         bases = dict.fromkeys((*data, *(file.parent for file in (*self._files, *fewshot))))
         return AudioFiles(self.folder.file.audio, self._fields, tuple(bases), (*self._files, *fewshot))
+
+    @cached_property
+    def hearing(self) -> Hearing:
+        """How each question is heard; a task whose audio is not here yet is none of text."""
+        return replace(super().hearing, absent=self._audio is not None and self._audio.sha256 == "absent")
 
     def oddities(self) -> Mapping[str, int]:
         """What is odd about the records and was taken as it is, and how often: options that say the same, another

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 
 from akb.extraction import extract
 from akb.tasks.protocol import NORMALISATIONS, Normalise, Protocol
@@ -81,14 +82,25 @@ def choose(question: Question, order: Sequence[int], values: Sequence[float]) ->
     return answer(question, order, tied[0])
 
 
+def _unanswered(response: Response) -> Answer | None:
+    """The answer of a response that says by its end that it holds none: whatever stands in it is not looked at."""
+    if response.finish == Finish.ERROR:
+        return Answer(Status.ERROR, reason=response.error)
+    if response.finish == Finish.REFUSAL:
+        return Answer(Status.REFUSED, reason="the server reports a refusal")
+    if response.finish == Finish.THINKING:
+        return Answer(Status.TRUNCATED, reason="the budget ran out before the reasoning ended")
+    return None
+
+
 def judge_choice(
     question: Question, order: Sequence[int], response: Response, protocol: Protocol, without: Response | None
 ) -> tuple[Answer, dict[str, Answer]]:
     """The answer under the protocol's rule, and under every other rule that the responses allow."""
-    if response.finish == Finish.ERROR:
-        failed = Answer(Status.ERROR, reason=response.error)
-        return failed, {}
-    neutral = without.scores if without is not None and without.finish != Finish.ERROR else ()
+    if (unanswered := _unanswered(response)) is not None:
+        return unanswered, {}
+    lacking = None if without is None else _unanswered(without)
+    neutral = () if without is None or lacking is not None else without.scores
     if protocol.ask == "letters":
         return _chosen(question, order, response.scores, "none"), {}
     answers: dict[str, Answer] = {}
@@ -96,8 +108,8 @@ def judge_choice(
         if rule == "unconditional" and not neutral:
             continue
         answers[rule] = _chosen(question, order, response.scores, rule, neutral)
-    missing = Answer(Status.ERROR, reason="no log-probabilities without the question")
-    return answers.get(protocol.normalise, missing), answers
+    missing = lacking or Answer(Status.ERROR, reason="there are no log-probabilities")
+    return answers.get(protocol.normalise, replace(missing, reason=f"without the question: {missing.reason}")), answers
 
 
 def _chosen(
@@ -133,12 +145,8 @@ def judge_reply(
     question: Question, order: Sequence[int], options: Sequence[Option], response: Response, extraction: str
 ) -> Answer:
     """The answer that a reply in words gives."""
-    if response.finish == Finish.ERROR:
-        return Answer(Status.ERROR, reason=response.error)
-    if response.finish == Finish.REFUSAL:
-        return Answer(Status.REFUSED, reason="the server reports a refusal")
-    if response.finish == Finish.THINKING:
-        return Answer(Status.TRUNCATED, reason="the budget ran out before the reasoning ended")
+    if (unanswered := _unanswered(response)) is not None:
+        return unanswered
     reading = extract(response.text or "", options, extraction)
     if reading.place is not None:
         return answer(question, order, reading.place)

@@ -81,6 +81,7 @@ class Hearing:
         captions: what the captioner said; None where nobody was asked yet.
         another: gives the clips of another question, for a task that deals them out itself; every one of its questions
             has audio.
+        absent: the task has audio, and none of it is at hand.
     """
 
     listening: Listening
@@ -89,6 +90,7 @@ class Hearing:
     questions: Callable[[], Iterable[Question]]
     captions: Described | None = None
     another: Callable[[Question], tuple[Clip, ...]] | None = None
+    absent: bool = False
 
     def clips(self, question: Question) -> tuple[Clip, ...]:
         """The clips that are played or described for a question; none for one whose audio is missing."""
@@ -113,14 +115,14 @@ class Hearing:
         `captions`, or under `unheard` why it cannot be heard at all, with `failed` if it may be another time.
 
         Raises:
-            AkbError: no question of the task has audio, and silence or another's clips are wanted in its place.
+            AkbError: no question of the task has audio, and none, silence or another's clips are wanted for it.
         """
         way = self.listening.way
-        if way == "none":
-            return {}
-        if way in ("silence", "shuffled") and not self._audible:
+        if way in ("none", "silence", "shuffled") and not self._audible:
             raise AkbError(f"no question of task {self.task} has audio: this would be a run of text by another name",
                            where=f"--listen {way}", fix="Leave --listen out.")  # fmt: skip
+        if way == "none":
+            return {}
         if "audio_missing" in question.meta:
             return {"unheard": f"the audio is missing: {question.meta['audio_missing']}"}
         try:
@@ -157,7 +159,8 @@ class Hearing:
     @cached_property
     def _audible(self) -> bool:
         """Whether any question of the task has audio, at hand or not."""
-        return self.another is not None or any(q.audio or "audio_missing" in q.meta for q in self.questions())
+        there = self.absent or self.another is not None
+        return there or any(q.audio or "audio_missing" in q.meta for q in self.questions())
 
 
 def dealt(keys: Iterable[Key], seed: int, task: str) -> dict[Key, Key]:

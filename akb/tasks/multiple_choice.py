@@ -19,7 +19,7 @@ from akb.tasks.asking import Asking
 from akb.tasks.judging import judge_choice, judge_reply, outcome
 from akb.tasks.listening import Hearing, Listening
 from akb.tasks.string_match import JUDGES
-from akb.types import Clip, Generate, Outcome, Question, Request, Response, Status, Trial
+from akb.types import Clip, Outcome, Question, Request, Response, Status, Trial
 
 
 class MultipleChoice:
@@ -136,11 +136,6 @@ class MultipleChoice:
         own = [e for e in self._shots if e.category == question.category]
         rest = [e for e in self._shots if e.category != question.category]
         return [(example, self.hearing.of_example(example)) for example in (own + rest)[:wanted]]
-
-
-def asks_by_reply(requests: Sequence[Request]) -> bool:
-    """Whether any of the requests wants a reply in words."""
-    return any(isinstance(request, Generate) for request in requests)
 
 
 def _alike(question: Question, example: Question) -> bool:

@@ -68,6 +68,15 @@ BOUNDS = {
     "clipping": (99, None, 0.0, 0.0),
     "hum (0: none)": (20, None, 0.2, 0.0),
     "dropouts": (99, 0, 0.0, 0.0),
+    "pitch of a low tone (40 to 100 Hz)": (20, 5, 0.0, 0.2),
+    "pitch of a tone without its lowest partials": (20, 5, 0.0, 0.2),
+    "harmonic or not, low or without lowest partials": (20, None, 0.0, 0.2),
+    "course of the level, 6 to 40 dB in 2 to 10 s": (20, None, 0.2, 0.0),
+    "size of a crescendo, 6 to 40 dB": (99, 0.5, 0.0, 0.0),
+    "silence in a crescendo": (99, 0.05, 0.0, 0.0),
+    "noise or low tone": (20, None, 0.0, 0.2),
+    "clipping, from 40 Hz on, soft, 8 and 16 bits": (99, None, 0.2, 0.0),
+    "no fault in a faultless clip": (99, None, 0.0, 0.0),
 }
 
 

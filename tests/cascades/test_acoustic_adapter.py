@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import soundfile
 
 from akb.adapters.cards import Card
 from akb.audio import clip_of
-from akb.cascades.acoustic import Acoustic, build
+from akb.cascades.acoustic import Acoustic, build, caption, measure
 from akb.content import builtin
 from akb.errors import AkbError
 from akb.files import file_sha256
@@ -73,10 +74,36 @@ def test_a_clip_that_was_changed_since_it_was_hashed_is_not_described_under_its_
     assert response.notes["unhearable"] == "unreadable"  # and so it is asked again
 
 
-def test_more_than_a_minute_is_cut_and_the_cut_is_noted(tmp_path: Path) -> None:
-    (_, [response]) = next(Acoustic().ask([[describe(tone(tmp_path / "long.wav", 440, seconds=62))]]))
-    assert (response.text or "").startswith("The clip lasts 60.0 s.")
-    assert response.notes["cut_seconds"] == pytest.approx(2.0, abs=0.01)
+def first_caption(path: Path) -> str:
+    (_, [response]) = next(Acoustic().ask([[describe(path)]]))
+    return response.text or ""
+
+
+def test_more_than_a_minute_is_cut_and_the_caption_and_a_note_say_so(tmp_path: Path) -> None:
+    (_, [response]) = next(Acoustic().ask([[describe(tone(tmp_path / "long.wav", 440, seconds=75))]]))
+    said = "The clip lasts 75.0 s; only its first 60.0 s were heard, and are described here."
+    assert (response.text or "").startswith(said)
+    assert response.notes["cut_seconds"] == pytest.approx(15.0, abs=0.01)
+
+
+def test_a_clip_whose_first_minute_is_silent_is_not_called_silent(tmp_path: Path) -> None:
+    wave = np.zeros(62 * 8000, dtype=np.float32)
+    wave[61 * 8000 :] = 0.5
+    soundfile.write(tmp_path / "late.wav", wave, 8000)
+    text = first_caption(tmp_path / "late.wav")
+    assert text.startswith("The clip lasts 62.0 s; only its first 60.0 s were heard")
+    assert text.endswith("What was heard is silent, or nearly so (below -80 dBFS).")
+    assert "It is silent" not in text
+
+
+def test_a_cut_below_what_is_told_is_not_told(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(60 * 8000 + 100, dtype=np.float32), 8000)
+    assert first_caption(tmp_path / "a.wav").startswith("The clip lasts 60.0 s. It is silent")
+
+
+def test_where_the_file_does_not_tell_its_length_more_is_said_to_follow() -> None:
+    heard = measure(np.zeros(8000), 8000)
+    assert caption(heard, inf).startswith("The clip lasts more than 1.0 s; only its first 1.0 s were heard")
 
 
 def test_stereo_is_heard_as_the_mean_of_its_channels(tmp_path: Path) -> None:
@@ -88,7 +115,7 @@ def test_stereo_is_heard_as_the_mean_of_its_channels(tmp_path: Path) -> None:
 
 def test_the_fingerprint_says_how_clips_are_decoded() -> None:
     fingerprint = Acoustic().fingerprint()
-    assert fingerprint["adapter"] == "acoustic/1"
+    assert fingerprint["adapter"] == "acoustic/2"
     assert "own rate, mono (mean of channels), at most 60 s (truncated)" in fingerprint["decoding"]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from cascade_parts import SOUNDS, Reader, audio_task, captions_file
 from tones import write_tone
-from toys import SCRIPT, TESTS, lines, plugin
+from toys import SCRIPT, TESTS, akb_here, complaint, lines, plugin
 
 import akb
 from akb import AkbError
@@ -100,6 +100,36 @@ def test_fresh_describes_anew(here: Path) -> None:
     assert caption().returncode == 0
     assert caption("--fresh").returncode == 0
     assert Counter(described()) == {f"{n:02}": 2 for n in range(N)}
+
+
+def test_a_failure_takes_no_captions_place_and_is_told(here: Path) -> None:
+    made, clips, args = describing()
+    before = made.captions("counting:x", clips[:4], args)
+    told = (the_folder() / "captions.jsonl").read_bytes()
+    again, _, failing = describing(_00="error", _01="empty", _02="error")
+    again.fresh = True
+    anew = again.captions("counting:x", clips[:5], failing)
+    assert again.failed == {clips[0].sha256, clips[2].sha256}
+    assert {clip: anew.of(clip) for clip in clips[:4]} == {
+        clip: Caption("", "empty") if clip == clips[1] else before.of(clip) for clip in clips[:4]}  # fmt: skip
+    assert Counter(described()) == {"00": 2, "01": 2, "02": 2, "03": 2, "04": 1}
+    after, _, args = describing()
+    after.captions("counting:x", clips[:5], args)
+    assert len(described()) == 9  # nothing is asked again
+    assert told != (the_folder() / "captions.jsonl").read_bytes()
+
+
+def test_the_command_that_described_nothing_anew_is_incomplete_and_says_what_stands(
+    here: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    args = ("caption", "-t", "sounds", "-i", "sounds", "-w", "counting:x", "-s", "captioner.log=log", "-n", 3)
+    assert akb_here(capfd, *args).returncode == 0
+    done = akb_here(capfd, *args, "--fresh", "-s", told(_00="error", _01="error"))
+    assert done.returncode == 3, done.stderr
+    assert "2 clips could not be described anew: what was said of them before stands" in done.stdout
+    assert [row["state"] for row in lines(the_folder() / "captions.jsonl")] == ["ok"] * 3
+    assert akb_here(capfd, *args).returncode == 0
+    assert len(described()) == 6
 
 
 def test_fresh_describes_anew_the_clips_that_are_asked_for_and_keeps_the_others(here: Path) -> None:
@@ -299,6 +329,24 @@ def test_a_dry_run_knows_only_captions_that_were_made_in_the_same_way(here: Path
     also = json.loads(caption("--dry-run", "--json", "-s", "captioner.pause=0.001").stdout)
     assert also["to describe"] == {"counting-x": N}
     assert len(described()) == 4
+
+
+def test_a_file_of_captions_that_fits_no_clip_or_was_edited_is_seen_before_anybody_is_asked(
+    here: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    args = ("caption", "-t", "sounds", "-i", "sounds", "--with", "mine.jsonl", "--json")
+    captions_file(here / "mine.jsonl", 4)
+    assert json.loads(akb_here(capfd, *args, "-n", 4).stdout)["states"] == {"ok": 4}
+    assert json.loads(akb_here(capfd, *args, "-n", 4, "--dry-run").stdout)["to describe"] == {}
+    text = Path("mine.jsonl").read_text("utf-8")
+    Path("mine.jsonl").write_text(text.replace("One hears", "There is"), "utf-8")
+    assert json.loads(akb_here(capfd, *args, "-n", 4, "--dry-run").stdout)["to describe"] == {"mine": 4}
+    some = akb_here(capfd, *args)
+    assert (some.returncode, json.loads(some.stdout)["states"]) == (3, {"ok": 4, "error": N - 4})
+    Path("mine.jsonl").write_text(text.replace(".wav", ".of-another-task.wav"), "utf-8")
+    for more in ((), ("--dry-run",)):
+        told = "it has a caption for none of 12 clips; it names '00.of-another-task.wav'"
+        complaint(akb_here(capfd, *args, *more), told, "mine.jsonl")
 
 
 def test_what_a_task_of_ones_own_is_not_asked_with_is_refused(here: Path) -> None:

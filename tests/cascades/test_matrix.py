@@ -171,8 +171,9 @@ def test_the_benchmarks_groups_stand_micro_and_macro(table: dict[str, Any]) -> N
 def test_captions_are_counted_and_what_they_give_away(table: dict[str, Any]) -> None:
     full, poor = table["captions"]
     assert (full["clips"], full["empty"], full["cut"], full["without"]) == (N, 0, 0, 0)
-    assert (full["questions"], full["given_away"], full["wrong_way"], full["gain"]) == (N, N, 0, None)
-    assert (poor["empty"], poor["given_away"]) == (N // 2 - 1, N // 2)
+    assert (full["questions"], full["given_away"], full["wrong_way"], full["apart"]) == (N, N, 0, N)
+    assert full["gain"] is None
+    assert (poor["empty"], poor["given_away"], poor["apart"]) == (N // 2 - 1, N // 2, N // 2)
     half = [np.mean([scores(table, row, r)[N // 2 :] for r in table["readers"]]) for row in ("poor", "question only")]
     assert poor["gain"] == pytest.approx(half[0] - half[1])
     assert poor["gain_low"] <= 0 <= poor["gain_high"]
@@ -189,8 +190,8 @@ def test_captions_that_ended_by_their_budget_are_counted_as_cut(here: Path, capf
 def test_what_captions_give_away_is_the_same_beside_a_score_and_in_the_table(table: dict[str, Any]) -> None:
     for told in table["captions"]:
         found = leaks(Run.load(table["runs"][told["captioner"]]["reader-x"]))
-        assert (found.n, found.given_away, found.wrong_way) == (
-            told["questions"], told["given_away"], told["wrong_way"])  # fmt: skip
+        assert (found.n, found.given_away, found.wrong_way, found.apart) == (
+            told["questions"], told["given_away"], told["wrong_way"], told["apart"])  # fmt: skip
 
 
 def test_another_items_captions_that_say_the_same_are_counted_and_the_others_stand_apart(table: dict[str, Any]) -> None:
@@ -256,7 +257,7 @@ def test_the_tables_are_shown(here: Path, capfd: pytest.CaptureFixture[str]) -> 
     wanted = (
         "sounds: accuracy in %", "question only", "100.0 (92.2-100.0)", "by the benchmark's groups", "music (n 24)",
         "another item's caption against the question only", "how much each factor explains", "captioner x reader",
-        "key given away %", f"note: few questions ({N})",
+        "key alone %", "gain where not told apart", f"note: few questions ({N})",
     )  # fmt: skip
     for told in wanted:
         assert told in done.stdout, told

@@ -103,7 +103,7 @@ def test_without_the_audio_here_the_coverage_of_a_run_that_heard_it_is_not_check
 def test_items_that_could_not_be_heard_lower_the_coverage(here: Path) -> None:
     Path("sounds/audio/03.wav").unlink()
     _, sheets = built(ran("a", "audio"))
-    found = board.result(sheets[0], 0, Registry(include=(Path("sounds"),)))
+    found = board.result(sheets[0], 0, sheets[0].entries, Registry(include=(Path("sounds"),)))
     assert found["coverage"] == pytest.approx((N - 1) / N)
     assert found["not_ok"] == pytest.approx(1 / N)
     assert found["n"] == N

@@ -13,6 +13,7 @@ import pytest
 import torch
 from asked import OPTIONS, ByHand, adapter, audio_task, choose, clip, grounded, heard, samples, user
 from models import PROMPTS, answers, battery, logprobs
+from turns import turns_of_messages
 
 import akb
 from akb.adapters import hf, lalm
@@ -20,7 +21,7 @@ from akb.adapters.cards import Card
 from akb.adapters.lalm_vectors import Vectors, ids_of
 from akb.errors import AkbError
 from akb.lalm.model import Lalm
-from akb.lalm.prompting import Batch, Heard, turns_of_messages
+from akb.lalm.prompting import Batch, Heard
 from akb.records import read_responses
 from akb.types import Choose, Clip, Decoding, Finish, Generate, Message, Response
 
@@ -271,6 +272,10 @@ def test_no_more_than_the_setting_says_is_heard_of_a_clip(folders: dict[str, Pat
     [refused] = answers(adapter(folders["qwen2"], longest=1.5, beyond="refuse"), [choose(long, "Which?")])
     assert refused.finish == Finish.ERROR
     assert "1.5 s" in refused.error
+    side = adapter(folders["qwen2"], beyond="refuse")  # by itself: what is no more than one block is heard
+    refused, heard_ = answers(side, [choose(long, "Which?"), choose(clip(tmp_path, 3, 1.9), "Which?")])
+    assert (refused.finish == Finish.ERROR, heard_.finish == Finish.ERROR) == (True, False)
+    assert "2 s" in refused.error
 
 
 def test_a_clip_that_cannot_be_heard_is_the_error_of_its_own_questions(tiny: lalm.LALM, tmp_path: Path) -> None:

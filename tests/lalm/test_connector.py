@@ -11,8 +11,9 @@ from transformers import BertConfig
 from transformers.models.bert.modeling_bert import BertEncoder
 
 from akb.errors import AkbError
-from akb.lalm.connector import Connector, Shape, shape_of
+from akb.lalm.connector import Connector
 from akb.lalm.recipe import ConnectorPart
+from akb.lalm.shapes import Shape, shape_of
 
 SHAPE = Shape(taps=4, width=24, heads=4, llm_width=40, queries=5, layers=3, inner=48, dropout=0.1)
 

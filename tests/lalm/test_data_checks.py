@@ -234,3 +234,24 @@ def test_evaluations_that_are_not_at_hand_are_named(tmp_path: Path) -> None:
     found = contamination.gather(Registry(), ("mmau", "mmar"))
     assert set(found.absent) == {"mmau", "mmar"}
     assert found.clips == {}
+
+
+@pytest.mark.parametrize(
+    ("asked_", "text"),
+    [
+        ("请问这段音频中的说话人是男性还是女性?", "请问这段音频中的说话人是男性还是女性？请解释"),
+        ("この音声で話しているのは男性ですか？", "答えてください。この音声で話しているのは男性ですか"),
+        ("เสียงนี้มาจากเครื่องดนตรีชนิดใด", "ช่วยบอกว่าเสียงนี้มาจากเครื่องดนตรีชนิดใดครับ"),
+        ("Café music is played here, isn't it?", "Cafe\u0301 music is played here, isn't it? Say why."),
+        ("Is the ﬁrst ｖｏｉｃｅ higher than the second?", "is the first voice higher than the second, and why"),
+        ("Wie groß ist die Straße, auf der es hallt?", "WIE GROSS IST DIE STRASSE, AUF DER ES HALLT? SAG ES"),
+    ],
+)
+def test_questions_are_found_in_any_script_and_form_of_letters(asked_: str, text: str) -> None:
+    found = Evaluated()
+    found.add("bench", [Question("q", asked_, ("a", "b"), 0)], [])
+    match = found.asks(text)
+    assert match is not None
+    assert match.question == "bench/q"
+    assert found.asks("这段音频很长，而且非常安静") is None
+    assert found.asks("What does the voice say about the music that is played?") is None

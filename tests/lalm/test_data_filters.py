@@ -123,6 +123,16 @@ def test_pairs_one_to_a_line_or_as_json_are_an_answer_and_side_by_side_an_echo()
     assert why("Gender: Male, Emotion: Angry") == ""  # not of this description
 
 
+@pytest.mark.parametrize("finish", [Finish.LENGTH, Finish.THINKING])
+def test_what_the_budget_of_tokens_ended_goes_though_it_reads_like_an_answer(finish: Finish) -> None:
+    assert why("A sad woman apologises.", finish=finish) == "truncated"
+
+
+@pytest.mark.parametrize(("times", "reason"), [(15, ""), (16, "loop")])
+def test_sixteen_times_a_word_is_a_loop_and_less_is_emphasis(times: int, reason: str) -> None:
+    assert why(f"She says {'ha ' * times}and stops.") == reason
+
+
 def test_an_apostrophe_within_a_word_does_not_end_a_quotation() -> None:
     assert why("A man says, 'As an AI, I can't hear audio, it's true.'") == ""
     assert why("A man says, ‘I’m a language model.’") == ""

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -284,3 +285,15 @@ def test_settings_that_are_the_recipes_are_refused_on_the_command_line(toy: Path
     done = cli(toy, "--set", "protocol.max_tokens=3")
     assert isinstance(done.exception, AkbError)
     assert "protocol.KEY=VALUE has no meaning here" in str(done.exception)
+
+
+def test_the_report_tells_by_what_rows_were_drawn_and_which_version_wrote_them(tmp_path: Path) -> None:
+    class Versioned(Backbone):
+        def fingerprint(self) -> Mapping[str, Any]:
+            return {**super().fingerprint(), "revision": "c0ffee"}
+
+    told = recipe(clips(tmp_path / "in", 2), per_clip=2)
+    told = told.model_copy(update={"seeds": told.seeds.model_copy(update={"data": 7})})
+    report = make(told, Versioned(tmp_path / "log"), tmp_path / "out")
+    assert (report["revision"], report["per_clip"], report["seed"]) == ("c0ffee", 2, 7)
+    assert make(recipe(clips(tmp_path / "in", 2)), Backbone(tmp_path / "log"), tmp_path / "o")["revision"] is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,13 @@ def test_parquet_and_saved_datasets_give_the_same_rows(tmp_path: Path, as_text: 
         ({"response": " \n"}, "response: there is nothing in it"),
         ({"audio_sha256": ["ab", "cd"]}, "audio_sha256: there are 2, and 1 audios"),
         ({"response": None}, "response: is missing"),
+        ({"response": math.nan}, "response: is missing"),
+        ({"duration": math.inf}, "duration: Input should be a finite number"),
+        ({"duration": -5.0}, "duration: Input should be greater than 0"),
+        ({"duration": 1e300}, "duration: Input should be less than or equal to 1000000"),
+        ({"id": 2.5}, "id: Input should be a valid string"),
+        ({"messages": [*MESSAGES, {"role": "assistant", "content": "It is a"}]}, "the last is the assistant's"),
+        ({"messages": MESSAGES[:1]}, "the last is the system's"),
     ],
 )
 def test_a_row_that_cannot_be_learned_from_is_named(tmp_path: Path, change: dict[str, Any], words: str) -> None:
@@ -97,6 +105,30 @@ def test_a_row_that_cannot_be_learned_from_is_named(tmp_path: Path, change: dict
 def test_audios_may_be_paths_alone_and_json_in_a_text(tmp_path: Path, audios: Any) -> None:
     (row,) = read(write(tmp_path / "train.jsonl", RELEASED | {"messages": [MESSAGES[1] | {"audios": audios}]}))
     assert row.audios == (Sounding(audio=str(tmp_path / "a" / "1.wav")),)
+
+
+def test_what_tables_have_in_place_of_nothing_is_nothing(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    columns = {"messages": [json.dumps(MESSAGES)] * 2, "response": ["Yes."] * 2, "duration": [math.nan, 2.0],
+               "id": [7.0, math.nan], "dataset": [None, None]}  # fmt: skip
+    parquet.write_table(pyarrow.Table.from_pydict(columns), tmp_path / "a.parquet")
+    found = list(read(tmp_path / "a.parquet"))
+    assert [(row.duration, row.id, row.dataset) for row in found] == [(None, "7", ""), (2.0, "", "")]
+    silent = [{"role": "user", "content": "<|AUDIO|>", "audios": [{"audio": "a.wav", "text": math.nan}]},
+              {"role": "user", "content": "And?", "audios": math.nan}]  # fmt: skip
+    (row,) = read(write(tmp_path / "b.jsonl", RELEASED | {"messages": silent}))
+    assert [audio.text for audio in row.audios] == [""]
+
+
+def test_of_a_saved_dataset_with_splits_one_is_to_be_named(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    part = datasets.Dataset.from_list([RELEASED])
+    datasets.DatasetDict({"test": part, "train": part}).save_to_disk(str(tmp_path / "all"))
+    with pytest.raises(AkbError, match="the dataset has splits: train, test") as error:
+        list(read(tmp_path / "all"))
+    assert error.value.fix == f"Name one: {tmp_path / 'all' / 'train'}"
+    assert len(list(read(tmp_path / "all/train"))) == 1
 
 
 def test_a_folder_without_rows_and_a_file_that_is_no_parquet_are_errors(tmp_path: Path) -> None:

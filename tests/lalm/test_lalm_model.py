@@ -15,15 +15,17 @@ import torch
 from lalm_models import BANDS, KINDS, WIDTH, backbone, extractor, llm, recipe, whisper, whisper_config
 from torch.nn import functional
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
+from turns import turns_of
 
 from akb.errors import AkbError
 from akb.lalm import saving
-from akb.lalm.connector import Connector, Shape
+from akb.lalm.connector import Connector
 from akb.lalm.encoder import Taps
 from akb.lalm.kept import card_of
 from akb.lalm.model import Lalm, with_lora
-from akb.lalm.prompting import Batch, Row, collate, turns_of
+from akb.lalm.prompting import Batch, Row, collate
 from akb.lalm.recipe import LoraPart
+from akb.lalm.shapes import Shape
 from akb.strict import read_jsonl
 
 QUERIES, SPARE = 3, 9
@@ -254,13 +256,13 @@ def test_what_is_saved_is_what_is_trained_and_loads_to_the_same_loss(tmp_path: P
 def test_the_connectors_start_is_the_seeds_and_disturbs_no_other_draw(tmp_path: Path) -> None:
     told = recipe(tmp_path)
     torch.manual_seed(7)
-    first = Lalm.from_recipe(told).connector.queries
+    first = saving.untrained(told).model.connector.queries
     drawn = torch.rand(1)
     torch.manual_seed(7)
     assert torch.equal(torch.rand(1), drawn)
-    assert torch.equal(Lalm.from_recipe(told).connector.queries, first)
+    assert torch.equal(saving.untrained(told).model.connector.queries, first)
     other = told.model_copy(update={"seeds": told.seeds.model_copy(update={"weights": 1})})
-    assert not torch.equal(Lalm.from_recipe(other).connector.queries, first)
+    assert not torch.equal(saving.untrained(other).model.connector.queries, first)
 
 
 @pytest.mark.parametrize("part", ["llm", "ear"])

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 import torch
 from lalm_models import STYLES, tokenizer
+from turns import turns_of, turns_of_messages
 
 from akb.adapters.cards import Reasoning
 from akb.adapters.rendering import Renderer
 from akb.errors import AkbError
-from akb.lalm.prompting import Heard, Prompting, Row, Turn, collate, turns_of, turns_of_messages
+from akb.lalm.prompting import Heard, Prompting, Row, Turn, collate
 from akb.lalm.recipe import PromptPart
 from akb.types import Clip, Message
 
@@ -169,11 +170,6 @@ def test_a_backbone_without_chat_template_or_spare_token_is_an_error_that_names_
     for wrong in ("bell", "<|no_such_token|>"):
         with pytest.raises(AkbError, match=r"prompt\.placeholder is"):
             prompting(placeholder=wrong)
-
-
-def test_audios_and_locators_must_match() -> None:
-    with pytest.raises(AkbError, match=r"2 audios for 1 <\|AUDIO\|>"):
-        asked("<|AUDIO|>", ("a", None), ("b", None))
 
 
 @pytest.mark.parametrize("side", ["left", "right"])

@@ -42,12 +42,33 @@ def test_the_numbers_are_those_of_the_log(place: Path) -> None:
     assert (place / "lalms" / own.recipe.name / "loss.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_what_was_trained_otherwise_than_asked_for_is_told(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    titles, draw = list[str](), curves.draw
+
+    def drawn(found: Any, path: Path, title: str) -> bool:
+        titles.append(title)
+        return draw(found, path, title)
+
+    monkeypatch.setattr(curves, "draw", drawn)
+    own = session(place).recipe
+    first = "otherwise than asked for"
+    assert cells(reporting.report(own, place / "lalms").read_text(), first)[1] == "nothing"
+    other = record.changed(own, ["train.batch=8", "train.warmup=7"])
+    page = reporting.report(other, place / "lalms").read_text()
+    assert titles[0] == titles[1]  # of the rows that were trained on
+    assert cells(page, first)[1] == f"train.batch: {own.train.batch}, train.warmup: {own.train.warmup}"
+    shuffled = record.changed(own, ["data.shuffled=true"])
+    with pytest.raises(AkbError, match="tiny-shuffled: nothing was trained by this recipe yet"):
+        reporting.report(shuffled, place / "lalms")
+
+
 def test_a_training_on_shuffled_pairs_stands_beside_it(place: Path) -> None:
     own: Any = session(place)
     shuffled = record.changed(own.recipe, ["data.shuffled=true"])
     own.recipe, own.folder = shuffled, place / "lalms" / shuffled.name
     own.run()
     page = reporting.report(session(place).recipe, place / "lalms").read_text()
+    assert cells(page, "otherwise than asked for")[1:] == ["nothing", "data.shuffled: true"]
     ends = [f"{log(place, name)[-1]['loss']:.4f}" for name in ("tiny", "tiny-shuffled")]
     assert cells(page, "loss at the end")[1:] == ends
     assert ends[0] != ends[1]

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +16,17 @@ import torch
 from lalm_models import recipe, whisper
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
+from training_parts import made, parted, session
 from transformers import AutoConfig, AutoModelForCausalLM, WhisperConfig, WhisperFeatureExtractor
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 from typer.testing import CliRunner
 
 from akb import content
+from akb.adapters import loading
 from akb.adapters.cards import Card
 from akb.cli.lalm import DEFAULT_GPU, app
 from akb.errors import AkbError
-from akb.lalm import checking, saving, sizes
+from akb.lalm import checking, counting, saving, sizes
 from akb.lalm.connector import Connector
 from akb.lalm.data.rows import Row as Row_
 from akb.lalm.encoder import Taps
@@ -28,8 +34,9 @@ from akb.lalm.kept import card_of, ear_of
 from akb.lalm.model import Lalm
 from akb.lalm.prompting import Row, collate
 from akb.lalm.recipe import DataPart, Recipe, TrainPart, find
-from akb.lalm.training import batching
-from akb.lalm.training.rows import Clip, held_out
+from akb.lalm.shapes import SHAPES, config_of
+from akb.lalm.training import batching, memory
+from akb.lalm.training.rows import Clip
 from akb.registry import Registry
 
 ROOTS = content.roots()
@@ -50,6 +57,28 @@ def test_configurations_of_the_table_give_the_parameters_of_the_cards(name: str)
     assert card.params_b is not None
     assert of.llm / 1e9 == pytest.approx(card.params_b, abs=0.006)
     assert of.encoder / 1e6 == pytest.approx(637, abs=0.5)  # of Whisper large-v3's 1,550 M
+
+
+@pytest.mark.parametrize("name", [name for name, told in SHAPES.items() if told["model_type"] != "whisper"])
+def test_numbers_that_are_written_out_are_those_that_torch_counts(name: str) -> None:
+    found, own = counting.backbone(name, None, None, "")
+    assert not own
+    assert found == counting._backbone_by_torch(config_of(name, None, "")[0], None, "")
+
+
+def test_the_encoders_numbers_that_are_written_out_are_those_that_torch_counts() -> None:
+    name = "openai/whisper-large-v3"
+    assert counting.ear(name, None, "")[0] == counting._ear_by_torch(config_of(name, None, "")[0])
+
+
+def test_what_a_published_recipe_takes_is_told_without_torch() -> None:
+    program = (
+        "import sys; from typer.testing import CliRunner; from akb.cli.lalm import app\n"
+        "done = CliRunner().invoke(app, ['show', 'desta-qwen2.5-7b', '--json'])\n"
+        "print(done.exit_code, 'torch' in sys.modules, 'transformers' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0", "False", "False"]
 
 
 def test_the_release_is_counted_as_published() -> None:
@@ -201,7 +230,7 @@ def test_rows_to_train_on_are_those_that_training_takes(number: int, per_clip: i
     several = [Row_.model_validate({"messages": [{"role": "user", "content": "<|AUDIO|>", "audios": [{"audio": name}]}],
                                     "response": "x"}) for name in heard]  # fmt: skip
     clips = {name: Clip(Path(name), name, 1) for name in heard}
-    train, _ = held_out(several, clips, told.train.held_out, 42)
+    train, _ = parted(several, clips, told.train.held_out, 42)
     assert sizes.learned_rows(told, number) == len(train)
 
 
@@ -277,6 +306,20 @@ def test_a_misspelt_field_within_a_part_gets_did_you_mean(tmp_path: Path) -> Non
         assert f"{wrong}: there is no such field; did you mean {meant}?" in str(error.value)
 
 
+def test_show_and_check_take_the_changes_that_training_takes(tmp_path: Path) -> None:
+    recipe(tmp_path, train={"batch": 4, "micro_batch": 4, "max_length": 60, "precision": "fp32"})
+    changes = ("--set", "train.micro_batch=2", "--set", "train.max_length=50")
+    shown = json.loads(run("show", "tiny.yaml", *changes, "--json").stdout)
+    checked = json.loads(run("check", "tiny.yaml", *changes, "--json").stdout)
+    assert (shown["recipe"]["train"]["micro_batch"], shown["gpus"][0]["micro_batch"]) == (2, 2)
+    assert (checked["rows"], checked["tokens"]) == (2, 50)
+    for command in (("show",), ("check",), ("report",)):
+        with pytest.raises(AkbError, match=r"train\.micro: there is no such field"):
+            run(*command, "tiny.yaml", "--set", "train.micro=2")
+    with pytest.raises(AkbError, match="changes are of one recipe"):
+        run("show", "--set", "train.lr=1")
+
+
 @pytest.mark.parametrize("command", ["show", "check"])
 def test_heads_that_cannot_share_the_encoders_width_are_told(tmp_path: Path, command: str) -> None:
     recipe(tmp_path, connector={"heads": 7})
@@ -305,19 +348,63 @@ def test_too_little_memory_is_told_with_what_would_fit_before_anything_is_loaded
     room = int(sizes.memory(told, of, 9).whole / sizes.HEADROOM)
     monkeypatch.setattr(checking, "untrained", None)
     with pytest.raises(AkbError, match=r"64 rows at a time[\s\S]*Set train\.micro_batch: 8\."):
-        checking.check(told, room=room)
+        checking.check(told, most=room)
     with pytest.raises(AkbError, match="Nothing would"):
-        checking.check(told, room=1000)
+        checking.check(told, most=1000)
 
 
-def test_memory_that_runs_out_on_the_way_is_told_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: Any) -> Any:
-        raise torch.OutOfMemoryError("CUDA out of memory")
+def full_gpu() -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+def full_cpu() -> None:
+    torch.empty(10**16)
+
+
+@pytest.mark.parametrize("full", [full_gpu, full_cpu])
+@pytest.mark.parametrize("where", ["steps", "read", "moved"])
+def test_memory_that_runs_out_on_the_way_is_told_too(
+    where: str, full: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Model:
+        def to(self, device: str) -> None:
+            full()
+
+    def fails(*_: Any, **__: Any) -> Any:
+        if where == "moved":
+            loading.moved(Model(), "cpu", "backbone")
+        with loading.explained_load("backbone", "model") if where == "read" else nullcontext():
+            full()
 
     told = recipe(tmp_path)
-    monkeypatch.setattr(checking, "_steps", full)
+    monkeypatch.setattr(checking, "_steps" if where == "steps" else "untrained", fails)
     with pytest.raises(AkbError, match=r"2 rows at a time do not fit[\s\S]*train\."):
         checking.check(told)
+
+
+def test_another_fault_on_the_way_is_not_taken_for_too_little_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    monkeypatch.setattr(checking, "_steps", fails)
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        checking.check(recipe(tmp_path))
+
+
+def test_check_and_training_need_the_same_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the one refuses the other refuses, in the same words."""
+    made(tmp_path)
+    told = session(tmp_path).recipe
+    monkeypatch.setattr(checking, "free", lambda device: 100_000)
+    monkeypatch.setattr(memory, "free", lambda device: 100_000)
+    said = []
+    for run in (lambda: checking.check(told, device="cpu"), session(tmp_path).run):
+        with pytest.raises(AkbError, match="GB are needed for 2 rows at a time") as error:
+            run()
+        said.append(str(error.value))
+    assert said[0] == said[1]
 
 
 def test_a_loss_that_is_not_finite_is_an_error(tmp_path: Path) -> None:

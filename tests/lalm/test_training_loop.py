@@ -79,7 +79,7 @@ def test_the_first_step_is_that_of_plain_torch_on_the_whole_batch(tmp_path: Path
     run = doing.run()
     lines = log(tmp_path)
     grounded = untrained(doing.recipe)
-    data = doing._data(grounded)
+    data = doing._data(grounded, run)
     from akb.lalm.training.batching import Order
 
     train = doing.recipe.train
@@ -115,14 +115,14 @@ def test_the_first_step_is_that_of_plain_torch_on_the_whole_batch(tmp_path: Path
 
 
 def test_it_learns_and_the_kept_model_has_the_loss_that_was_logged(tmp_path: Path) -> None:
-    made(tmp_path, train={"epochs": 12, "lr": 0.01})
+    made(tmp_path, train={"epochs": 12, "lr": 0.01, "held_out": 0.2})  # several passes of rows of uneven length
     doing = session(tmp_path)
     run = doing.run()
     lines = log(tmp_path)
     assert sum(line["loss"] for line in lines[-5:]) < 0.9 * sum(line["loss"] for line in lines[:5])
     assert (doing.place / "loss.png").stat().st_size > 1000
     grounded = load(tmp_path / "lalms/tiny/model")
-    ear, data = grounded.model.encoder, doing._data(grounded)
+    ear, data = grounded.model.encoder, doing._data(grounded, run)
     assert ear is not None
     assert run.result is not None
     total = count = 0.0
@@ -238,7 +238,7 @@ def test_too_little_memory_says_what_would_fit(tmp_path: Path, monkeypatch: pyte
 
 def test_too_little_memory_is_told_before_anything_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made(tmp_path)
-    monkeypatch.setattr("akb.lalm.checking.free", lambda device: 100_000)
+    monkeypatch.setattr("akb.lalm.training.memory.free", lambda device: 100_000)
     monkeypatch.setattr("akb.lalm.training.session.untrained", None)
     with pytest.raises(AkbError, match=r"GB are needed for 2 rows at a time, .* are free on cpu"):
         session(tmp_path).run()

@@ -11,10 +11,12 @@ import pytest
 from lalm_models import recipe as tiny
 from training_parts import finish, made, session, train_rows
 
+from akb.adapters import snapshot
 from akb.errors import AkbError
+from akb.lalm.data import describing, filtering
 from akb.lalm.data.pool import find
 from akb.lalm.recipe import Recipe
-from akb.lalm.training import origin
+from akb.lalm.training import origin, record
 from akb.lalm.training.record import changed
 from akb.registry import Registry
 
@@ -30,14 +32,17 @@ def reported(folder: Path, recipe: Recipe, **others: Any) -> Path:
         "recipe": recipe.name, "backbone": recipe.backbone, "writer": recipe.backbone,
         "pool": {"name": pool.name, "version": pool.version, "sha256": pool.sha256}, "template": pool.template.name,
         "generation": recipe.data.generation.model_dump(), "marks": [recipe.prompt.start, recipe.prompt.end],
-        "limit": None, "dropped": {}, "train_sha256": hashlib.sha256(data.read_bytes()).hexdigest(), **others,
+        "descriptions": describing.VERSION,
+        "filters": {"version": filtering.VERSION, "names": list(filtering.chosen(recipe.data.filters))},
+        "per_clip": recipe.data.per_clip, "seed": recipe.seeds.data, "limit": None, "dropped": {},
+        "train_sha256": hashlib.sha256(data.read_bytes()).hexdigest(), **others,
     }  # fmt: skip
     (data.parent / "report.json").write_text(json.dumps(told))
     return data
 
 
-def notes(data: Path, recipe: Recipe) -> tuple[str, ...]:
-    return origin.notes(data, origin.sha256(data), recipe, "tiny")
+def notes(data: Path, recipe: Recipe, **others: Any) -> tuple[str, ...]:
+    return origin.notes(data, origin.sha256(data), recipe, "tiny", **others)
 
 
 def test_rows_of_the_recipe_as_it_is_are_trained_on_without_a_word(tmp_path: Path) -> None:
@@ -66,6 +71,48 @@ def test_rows_that_were_made_otherwise_are_an_error_that_names_what_differs(
         notes(reported(tmp_path, recipe, **others), recipe)
     assert "akb lalm data tiny --fresh" in error.value.fix
     assert "--data" in error.value.fix
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ({"filters": {"version": filtering.VERSION, "names": ["empty"]}}, r'filters was .*\["empty"\].* and is .*loop'),
+        ({"filters": {"version": "1", "names": list(filtering.FILTERS)}}, 'filters was .*"1".* and is '),
+        ({"descriptions": "1"}, 'descriptions was "1" and is '),
+        ({"per_clip": 3}, "per_clip was 3 and is 1"),
+        ({"seed": 7}, "seed was 7 and is 42"),
+    ],
+)
+def test_other_rows_of_the_same_backbone_are_an_error_and_are_made_without_asking_anew(
+    others: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    recipe = tiny(tmp_path)
+    with pytest.raises(AkbError, match=said) as error:
+        notes(reported(tmp_path, recipe, **others), recipe)
+    assert "akb lalm data tiny. Or train on it as it is: --data" in error.value.fix
+
+
+def test_fewer_rows_than_the_recipe_wants_are_told(tmp_path: Path) -> None:
+    recipe = tiny(tmp_path)
+    data = reported(tmp_path, recipe, rows={"wanted": 1000, "kept": 990, "dropped": 10})
+    assert notes(data, recipe) == notes(data, changed(recipe, ["data.rows=1000"])) == ()
+    (note,) = notes(data, changed(recipe, ["data.rows=500000"]))
+    assert note == "the data is of 1,000 rows, and the recipe's is of 500,000; more: akb lalm data tiny"
+
+
+def test_rows_that_other_weights_of_the_backbone_wrote_are_an_error(tmp_path: Path) -> None:
+    made(tmp_path, train={"steps": 1})
+    recipe = session(tmp_path).recipe
+    backbone = Path(recipe.backbone)
+    reported(tmp_path, recipe, revision=snapshot.find(recipe.backbone).revision)
+    record.begun(recipe, session(tmp_path).data)
+    weights = backbone / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\0\1")
+    with pytest.raises(AkbError, match=r"the backbone's version was .* and is ") as error:
+        record.begun(recipe, session(tmp_path).data)
+    assert "--fresh" in error.value.fix
+    reported(tmp_path, recipe, revision="a server's", writer="openai:llm")
+    assert "the responses are those of openai:llm" in record.begun(recipe, session(tmp_path).data).notes[0]
 
 
 def test_what_is_odd_about_rows_is_told(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tones import write_tone
-from training_parts import made, session, train_rows
+from training_parts import exchanged, made, outline_of, parted, session, train_rows
+from turns import turns_of
 
 from akb.adapters.lalm_hearing import Block
 from akb.audio import Policy, clip_of
@@ -21,19 +22,19 @@ from akb.errors import AkbError
 from akb.lalm.data.rows import Row as DataRow
 from akb.lalm.data.rows import read
 from akb.lalm.kept import card_of
-from akb.lalm.prompting import IGNORED, Row, turns_of
+from akb.lalm.prompting import IGNORED, Row
 from akb.lalm.recipe import DataPart, TrainPart
 from akb.lalm.saving import prompting_of
-from akb.lalm.training import rows
 from akb.lalm.training.batching import Order, evaluation, share
+from akb.lalm.training.outline import asked, clips_differ, outlined
 from akb.lalm.training.record import changed, plain_name
-from akb.lalm.training.rows import Clip
+from akb.lalm.training.rows import Clip, flat, tokenised
 
 
 def test_flat_rows_are_the_rows() -> None:
     given_rows = [Row((1, 2, 3), (IGNORED, IGNORED, 3), (1,), ("a#0",)), Row((4, 5), (IGNORED, 5)),
                   Row((6, 7, 8, 9), (IGNORED, 7, 8, 9), (0, 2), ("b", "a#0"))]  # fmt: skip
-    kept = rows.flat(given_rows)
+    kept = flat(given_rows)
     assert [kept[n] for n in range(len(kept))] == given_rows
     assert kept.lengths.tolist() == [3, 2, 4]
     assert kept.labelled.tolist() == [1, 1, 3]
@@ -42,7 +43,7 @@ def test_flat_rows_are_the_rows() -> None:
 def test_rows_that_hear_the_same_are_a_group_and_those_that_hear_nothing_are_none() -> None:
     blank = Row((4, 5), (IGNORED, 5))
     one, two = Row((1,), (1,), (0,), ("a",)), Row((2,), (2,), (0,), ("b",))
-    groups = rows.flat([one, blank, two, one, blank]).groups
+    groups = flat([one, blank, two, one, blank]).groups
     assert groups[0] == groups[3]
     assert len(set(groups.tolist())) == 4
 
@@ -62,7 +63,7 @@ def test_a_row_is_tokenised_as_prompting_writes_it(tmp_path: Path) -> None:
     from akb.adapters import snapshot
 
     prompting = prompting_of(recipe, card, snapshot.find(recipe.backbone))
-    kept = rows.tokenised(found, prompting, rows.clips(found, 32_000, 16_000), 160)
+    kept, _ = tokenised(asked(found, outlined(found, 32_000, 16_000), frozenset()), prompting, 160)
     plain, long = found[0], found[8]
     assert kept[0] == prompting.row(turns_of([turn.model_dump() for turn in plain.messages]), plain.response)
     assert [key.rpartition("#")[2] for key in kept[8].clips] == ["0", "1"]
@@ -88,16 +89,46 @@ def test_clips_that_are_not_there_are_counted_and_named_before_anything_is_compu
     assert not (tmp_path / "lalms/tiny/train/run.json").exists()
 
 
+def test_what_can_be_no_path_is_a_clip_that_is_not_there_and_is_not_told_whole() -> None:
+    def row(path: str) -> DataRow:
+        message = {"role": "user", "content": "<|AUDIO|>?", "audios": [path]}
+        return DataRow.model_validate({"messages": [message], "response": "x"})
+
+    found = [row("data:audio/wav;base64," + "QUJD" * 2000), row("/a\0b.wav"), row("/there/is/none.wav")]
+    with pytest.raises(AkbError, match=r"3 of 3 clips cannot be heard: data:audio/wav") as error:
+        outlined(found, 32_000, 16_000)
+    assert error.value.what.count("there is no such file") == 3
+    assert "(8,022 characters)" in error.value.what
+    assert len(error.value.what) < 500
+
+
 def test_held_out_rows_share_no_clip_with_the_others_and_stay_where_they_are_in_another_order(tmp_path: Path) -> None:
     found = data(tmp_path, 40)
-    clips = rows.clips(found, 32_000, 16_000)
-    kept, out = rows.held_out(found, clips, 0.1, 42)
+    clips = outlined(found, 32_000, 16_000).clips
+    kept, out = parted(found, clips, 0.1, 42)
     assert len(out) == 8
     assert not {row.audios[0].audio for row in kept} & {row.audios[0].audio for row in out}
     assert Counter(row.id for row in [*kept, *out]) == Counter(row.id for row in found)
-    again = rows.held_out(found[::-1], clips, 0.1, 42)[1]
+    again = parted(found[::-1], clips, 0.1, 42)[1]
     assert {row.id for row in again} == {row.id for row in out}
-    assert {row.id for row in rows.held_out(found, clips, 0.1, 43)[1]} != {row.id for row in out}
+    assert {row.id for row in parted(found, clips, 0.1, 43)[1]} != {row.id for row in out}
+
+
+def test_a_row_of_two_clips_is_held_out_with_either_of_them() -> None:
+    def row(number: int, *clips: int) -> DataRow:
+        audios = [{"audio": f"/{clip}.wav"} for clip in clips]
+        message = {"role": "user", "content": "<|AUDIO|>" * len(clips), "audios": audios}
+        return DataRow.model_validate({"id": str(number), "messages": [message], "response": "A bell."})
+
+    found = [row(n, n) for n in range(30)] + [row(30 + n, n, (n + 1) % 30) for n in range(30)]
+    clips = {f"/{n}.wav": Clip(Path(f"/{n}.wav"), f"hash {n}", 1) for n in range(30)}
+    for seed in range(4):
+        kept, out = parted(found, clips, 0.1, seed)
+        lone = {row.audios[0].audio for row in out if len(row.audios) == 1}
+        assert len(lone) == 3
+        assert not lone & {audio.audio for row in kept for audio in row.audios}
+        assert len(out) > 3
+        assert len(kept) + len(out) == 60
 
 
 def test_shuffled_every_row_hears_another_clip_with_its_transcript_and_each_clip_is_heard_as_often() -> None:
@@ -109,17 +140,17 @@ def test_shuffled_every_row_hears_another_clip_with_its_transcript_and_each_clip
 
     found = [row(n, (n // 3,)) for n in range(30)] + [row(50 + n, (n, n + 1)) for n in range(5)] + [row(99, ())]
     clips = {f"/{n}.wav": Clip(Path(f"/{n}.wav"), f"hash {n}", 1) for n in range(60)}
-    other = rows.shuffled(found, clips, 7)
-    assert [r.response for r in other] == [r.response for r in found]
-    heard, before = ([tuple(a.audio for a in r.audios) for r in some] for some in (other, found))
+    other = exchanged(found, clips, 7)
+    assert [response for response, _ in other] == [r.response for r in found]
+    heard = [tuple(clip.key for clip in some) for _, some in other]
+    before = [tuple(a.audio for a in r.audios) for r in found]
     assert all(a != b for a, b in zip(heard[:-1], before[:-1], strict=True))
     assert Counter(heard) == Counter(before)
-    assert all(a.text == f"said in {Path(a.audio).stem}" for r in other for a in r.audios)
-    assert all(r.duration is None for r in other[:-1])
-    assert rows.shuffled(found, clips, 7) == other
-    assert rows.shuffled(found, clips, 8) != other
+    assert all(clip.transcripts == (f"said in {Path(clip.key).stem}",) for _, some in other for clip in some)
+    assert exchanged(found, clips, 7) == other
+    assert exchanged(found, clips, 8) != other
     with pytest.raises(AkbError, match="cannot be shuffled"):
-        rows.shuffled(found[:3], clips, 7)
+        exchanged(found[:3], clips, 7)
 
 
 def test_two_files_of_the_same_bytes_do_not_exchange(tmp_path: Path) -> None:
@@ -130,13 +161,13 @@ def test_two_files_of_the_same_bytes_do_not_exchange(tmp_path: Path) -> None:
             {"role": "user", "content": "<|AUDIO|>?", "audios": [{"audio": str(tmp_path / f"{name}.wav")}]}]})
         for name in "abc"
     ]  # fmt: skip
-    clips = rows.clips(found, 32_000, 16_000)
+    clips = outlined(found, 32_000, 16_000).clips
     for seed in range(4):
-        heard = [clips[row.audios[0].audio].sha256 for row in rows.shuffled(found, clips, seed)]
+        heard = [clips[some[0].key].sha256 for _, some in exchanged(found, clips, seed)]
         assert all(a != clips[row.audios[0].audio].sha256 for a, row in zip(heard, found, strict=True))
-    assert not rows.clips_differ(found[:2], clips)
+    assert not clips_differ(outline_of(found[:2], clips), [*outline_of(found[:2], clips).sets])
     with pytest.raises(AkbError, match="cannot be shuffled"):
-        rows.shuffled(found[:2], clips, 1)
+        exchanged(found[:2], clips, 1)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +180,7 @@ def test_a_clip_makes_as_many_chunks_in_training_as_when_it_is_asked_about(
     path = tmp_path / "clip.wav"
     soundfile.write(path, np.full(samples, 0.25), rate)
     row = {"response": "x", "messages": [{"role": "user", "content": "<|AUDIO|>", "audios": [{"audio": str(path)}]}]}
-    (clip,) = rows.clips([DataRow.model_validate(row)], 32_000, 16_000).values()
+    (clip,) = outlined([DataRow.model_validate(row)], 32_000, 16_000).clips.values()
     assert clip.chunks == chunks == Block(32_000, 16_000).chunks(clip_of(path), Policy(rate=16_000, longest=None))
 
 
@@ -206,7 +237,7 @@ def test_an_epoch_of_few_rows_is_one_and_their_windows_are_sorted_by_length_too(
 def test_an_epoch_of_whole_windows_takes_each_row_once() -> None:
     one = order(24, 4, 3)
     assert sorted(taken(one, 6)) == list(range(24))
-    assert taken(one, 6) != taken(one, 12)[24:]
+    assert set(taken(one, 3)) != set(taken(one, 12)[24:36])  # windows of another epoch hold others
 
 
 def test_any_step_can_be_asked_for_without_those_before_it() -> None:
@@ -225,6 +256,14 @@ def test_sorted_in_windows_batches_pad_much_less() -> None:
     words = int(plain.lengths.sum())
     assert padded(bucketed, 120) < 1.1 * words
     assert padded(plain, 120) > 1.5 * words
+
+
+def test_rows_of_a_clip_stand_where_the_longest_of_them_belongs() -> None:
+    """Eight clips of a short row and a long one each: sorted by the long ones, each batch holds two neighbours."""
+    lengths = np.array([10, 300, 90, 100, 20, 290, 70, 110, 30, 280, 80, 120, 40, 270, 60, 130])
+    one = Order(lengths, np.arange(16) // 2, 4, 4, seed=1)
+    longest = sorted(sorted(lengths[one.rows(step)].tolist())[-2:] for step in range(4))
+    assert longest == [[100, 110], [120, 130], [270, 280], [290, 300]]
 
 
 def test_rows_of_a_clip_are_in_one_batch() -> None:

@@ -6,12 +6,17 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lalm_models import recipe
 
+from akb.lalm.data.rows import Row
+from akb.lalm.prompting import Heard
 from akb.lalm.recipe import read
+from akb.lalm.training import outline
+from akb.lalm.training.rows import Clip
 from akb.lalm.training.session import Session
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -58,6 +63,29 @@ def made(folder: Path, clips: int = 20, **changes: Any) -> Path:
     recipe(folder, **changes)
     train_rows(folder, clips)
     return folder / "tiny.yaml"
+
+
+def outline_of(rows: Sequence[Row], clips: Mapping[str, Clip]) -> outline.Outline:
+    """The outline of rows whose clips are known."""
+    sets: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for row in rows:
+        sets.setdefault(tuple(a.audio for a in row.audios), tuple(a.text for a in row.audios))
+    return outline.Outline(len(rows), dict(clips), sets)
+
+
+def parted(rows: Sequence[Row], clips: Mapping[str, Clip], share: float, seed: int) -> tuple[list[Row], list[Row]]:
+    """Rows to train on and those that are held out."""
+    out = outline.held_out(outline_of(rows, clips), share, seed)
+    apart = [any(clips[a.audio].sha256 in out for a in row.audios) for row in rows]
+    return ([row for row, is_out in zip(rows, apart, strict=True) if not is_out],
+            [row for row, is_out in zip(rows, apart, strict=True) if is_out])  # fmt: skip
+
+
+def exchanged(rows: Sequence[Row], clips: Mapping[str, Clip], seed: int) -> list[tuple[str, list[Heard]]]:
+    """Of shuffled rows, the response and the clips that are heard."""
+    asked = outline.asked(rows, outline_of(rows, clips), frozenset(), seed)
+    return [(row.response, [part for turn in row.turns for part in turn.parts if isinstance(part, Heard)])
+            for row in asked]  # fmt: skip
 
 
 def environment() -> dict[str, str]:

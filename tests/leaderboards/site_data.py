@@ -130,24 +130,27 @@ def correlation(whole: dict[str, Any]) -> dict[str, Any]:
         for j, y in enumerate(names[i + 1 :], i + 1):
             r = 0.95 - 0.12 * (i + j)
             n = 8 if j > 1 else 17
-            points = [{"name": one["name"], "family": one["family"], "x": 0.4 + 0.03 * k,
-                       "y": 0.5 + 0.02 * k + 0.03 * ((k * 7) % 5 - 2),
-                       "xlow": 0.38 + 0.03 * k, "xhigh": 0.42 + 0.03 * k,
-                       "ylow": None if k == 0 else 0.47 + 0.02 * k + 0.03 * ((k * 7) % 5 - 2),
-                       "yhigh": None if k == 0 else 0.53 + 0.02 * k + 0.03 * ((k * 7) % 5 - 2)}
+            points = [{"name": one["name"], "family": one["family"], "x": 40 + 3 * k,
+                       "y": 50 + 2 * k + 3 * ((k * 7) % 5 - 2), "xlow": 38 + 3 * k, "xhigh": 42 + 3 * k,
+                       "ylow": None if k == 0 else 47 + 2 * k + 3 * ((k * 7) % 5 - 2),
+                       "yhigh": None if k == 0 else 53 + 2 * k + 3 * ((k * 7) % 5 - 2)}
                       for k, one in enumerate(whole["models"][:n])]  # fmt: skip
             pairs.append({
-                "x": x, "y": y, "n": n, "pearson": r5(r), "fisher": [r5(r - 0.5), r5(min(0.99, r + 0.2))],
+                "x": x, "y": y, "xunit": "%", "yunit": "%", "n": n, "pearson": r5(r),
+                "fisher": [r5(r - 0.5), r5(min(0.99, r + 0.2))],
                 "bca": None if j == 3 else [-0.12, 0.95], "p_perm": 0.039, "p_holm": 0.0655, "spearman": r5(r - 0.1),
                 "spearman_interval": [r5(r - 0.6), 0.95], "kendall": r5(r - 0.2), "lofo": [r5(r - 0.1), r5(r), "Qwen"],
+                "joint": [-0.34, 0.93] if j == 3 else None, "lomo": [r5(r - 0.2), r5(r), "Phi-4-14B"],
+                "disattenuated": 0.91, "shares": j == 3,
                 "partial_size": {"r": 0.788, "p": 0.035} if j > 1 else None, "points": points,
                 "sentence": f"Across {n} models, {x} and {y} correlate at r = {r:.2f} (95 % interval {r - 0.5:.2f} to "
                             f"{min(0.99, r + 0.2):.2f}; permutation p = .039, .066 after Holm over six pairs).",
                 "warnings": ["Only 8 models of 4 families: the interval is wide.", "Power at this n is low."]
                             if n == 8 else [],
-                "regret": [{"predictor": x, "loss": 0.01, "low": 0.0, "high": 0.03},
-                           {"predictor": "size", "loss": 0.024, "low": 0.0, "high": 0.06},
-                           {"predictor": "chance", "loss": 0.055, "low": 0.03, "high": 0.08}] if j > 1 else None,
+                "regret": {"n": 7, "among": 4, "losses": [
+                    {"predictor": x, "loss": 1, "low": 0, "high": 3},
+                    {"predictor": "size", "loss": 2.4, "low": 0, "high": 6},
+                    {"predictor": "chance", "loss": 5.5, "low": 3, "high": 8}]} if j > 1 else None,
             })  # fmt: skip
     return {"source": "invented", "pairs": pairs}
 
@@ -179,11 +182,11 @@ def write(folder: Path, name: str, value: Any) -> None:
 
 
 def hostile(whole: dict[str, Any]) -> None:
-    """One model, its family and its flags try to be script; another has no result at all."""
+    """One model, its family and its flags try to be script; another has a long name and no result at all."""
     bad, bare = whole["models"][1], whole["models"][2]
     bad.update(name=EVIL, family=EVIL, notes=[EVIL], repository="javascript:window.hit=4")
     bad["results"][whole["columns"][0]["key"]]["flags"] = [EVIL]
-    bare.update(results={}, family=None, access=None, params_b=None, repository=None)
+    bare.update(name="x" * 200, results={}, family=None, access=None, params_b=None, repository=None)
     whole["notes"].append(EVIL)
 
 

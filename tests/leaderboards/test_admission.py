@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from board_data import bank, entry, ran, toy
 
 from akb.errors import AkbError
 from akb.leaderboards import admission
+from akb.leaderboards import board as boards
+from akb.leaderboards.board import Sheet, sheets
 from akb.leaderboards.entries import Store
 from akb.registry import Registry
 from akb.tasks.errata import Erratum
@@ -55,6 +58,28 @@ def test_the_same_model_twice_needs_replace(tmp_path: Path) -> None:
     (done,) = admission.add(tmp_path / "board", [again], Registry(), replace=True)
     assert done.replaced
     assert len(list(Store(tmp_path / "board").entries())) == 1
+
+
+def test_two_models_of_one_name_are_told_apart_before_one_takes_the_others_place(tmp_path: Path) -> None:
+    task = toy(tmp_path)
+    run, other = (ran(tmp_path / name, "first", task) for name in "ab")
+    elsewhere = ran(tmp_path / "c", "first", task, seed=1)
+    model = {"adapter": "baseline/1", "model": "first", "revision": "another"}
+    edit(other, parties={"model": model})
+    edit(elsewhere, parties={"model": model})
+    refused(tmp_path, run, other, match="another model is called first as well")
+    add(tmp_path, run)
+    refused(
+        tmp_path, other, match=r"another model called first has a run in toy-1@text:akb-v1-loglik\n  Give each a card"
+    )
+    (done,) = add(tmp_path, elsewhere)
+    told = "another model called first has a run in another column"
+    assert done.flags == (told,)
+    store = Store(tmp_path / "board")
+    (first,) = boards.board(store, boards.sheets(store, Registry(), draws=100), Registry(), "2026")["models"]
+    assert [result["flags"] for result in first["results"].values()] == [[told], [told]]
+    (done,) = add(tmp_path, other, replace=True)
+    assert done.flags == ("took the place of another model called first",)
 
 
 def test_all_or_none_and_every_refusal_is_named(tmp_path: Path) -> None:
@@ -124,7 +149,7 @@ def test_where_the_task_is_not_at_hand_a_flag_says_so_and_the_others_decide(tmp_
     (tmp_path / "toy-1-10-0" / "task.yaml").unlink()
     done = add(tmp_path, *runs)
     assert all("coverage not checked" in one.flags[0] for one in done)
-    refused(tmp_path, short, match="not the items that")
+    refused(tmp_path, short, match="short: longest was not asked the items of first: q10, q11")
 
 
 def test_another_protocol_is_another_column_and_a_changed_one_under_the_same_name_is_refused(tmp_path: Path) -> None:
@@ -137,6 +162,26 @@ def test_another_protocol_is_another_column_and_a_changed_one_under_the_same_nam
     manifest = hidden / "run.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"protocol": "akb-v1-loglik"}))
     refused(tmp_path, hidden, match="not asked as first was: protocol.name")
+
+
+def test_a_board_whose_entries_were_put_together_by_hand_is_checked_as_runs_are(tmp_path: Path) -> None:
+    """Two boards merged as version control merges them, folder by folder: nothing was added by this command."""
+    task = toy(tmp_path)
+    boards = [tmp_path / "one" / "board", tmp_path / "two" / "board"]
+    for number, (board, model) in enumerate(zip(boards, ("first", "random"), strict=True)):
+        own = ran(tmp_path / model, model, task)
+        edit(own, prompt={"question": f"PROMPT {number}"})
+        admission.add(board, [own], Registry())
+    assert len(boards_of(boards[0])) == 1
+    shutil.copytree(boards[1] / "entries", boards[0] / "entries", dirs_exist_ok=True)
+    with pytest.raises(
+        AkbError, match=r"random was not asked as first was: prompt\.question: 'PROMPT 0' -> 'PROMPT 1'"
+    ):
+        boards_of(boards[0])
+
+
+def boards_of(folder: Path) -> list[Sheet]:
+    return sheets(Store(folder), Registry(), draws=100)
 
 
 def test_flags_tell_what_is_notable() -> None:
@@ -159,9 +204,9 @@ def test_flags_tell_what_is_notable() -> None:
 def test_the_flag_for_what_was_not_ok_counts_answers_of_every_order_not_items() -> None:
     """Of 40 items in four orders three have one bad answer each: 3 of 160 answers, not 3 of 40 items; then 16."""
     items = bank()[:40]
-    few = entry("few", [1.0] * 40, items, status=["refused"] * 3 + ["ok"] * 37, asked=[4] * 40,
+    few = entry("few", [0.75] * 3 + [1.0] * 37, items, status=["refused"] * 3 + ["ok"] * 37, asked=[4] * 40,
                 good=[3] * 3 + [4] * 37)  # fmt: skip
-    many = entry("many", [1.0] * 40, items, asked=[4] * 40, good=[3] * 16 + [4] * 24)
+    many = entry("many", [0.75] * 16 + [1.0] * 24, items, asked=[4] * 40, good=[3] * 16 + [4] * 24)
     kept = {item.id: item for item in items}
     assert admission.not_ok(few) == 3 / 160
     assert admission.flags(few, [few, many], Registry(), kept) == []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from fractions import Fraction
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,47 @@ def test_a_cyclic_run_has_the_numbers_of_the_runs_table(tmp_path: Path) -> None:
     assert row.not_ok == 8 / 24
     for name in ("accuracy", "not_ok", "by_chance", "readable"):
         assert found[name] == pytest.approx(getattr(row, name)), name
+
+
+def test_p_is_exact_for_three_orders_also_where_scores_were_kept_with_six_digits(tmp_path: Path) -> None:
+    """Against all changes of sign, in fractions: thirds must tie with thirds."""
+    right = ((3, 1, 2, 0, 3, 2, 1, 3), (2, 2, 0, 0, 1, 1, 1, 0))
+    apart = [Fraction(a - b, 3) for a, b in zip(*right, strict=True) if a != b]
+    total = [abs(sum((s * x for s, x in zip(signs, apart, strict=True)), Fraction()))
+             for signs in product((1, -1), repeat=len(apart))]  # fmt: skip
+    wanted = sum(one >= total[0] for one in total) / len(total)  # the first has no sign changed
+    rows: list[list[list[int | None]]] = [[[*[0] * n, *[1] * (3 - n)] for n in row] for row in right]
+    runs = [cyclic(tmp_path, name, row) for name, row in zip("ab", rows, strict=True)]
+    for folder, digits in (("exact", 17), ("old", 6)):
+        store = Store(tmp_path / folder)
+        for run in runs:
+            one, items = Entry.of(run)
+            scores = tuple(round(score, digits) for score in one.answers.score)
+            store.write(one.model_copy(update={"answers": one.answers.model_copy(update={"score": scores})}), items)
+        (pair,) = built(store)[1]["families"][KEY]["neighbours"]
+        assert pair["p"] == pytest.approx(wanted, rel=1e-9)
+        assert pair["difference"] == pytest.approx(float(sum(apart)) / 8, abs=1e-12)
+
+
+def test_a_run_whose_scores_do_not_go_with_its_choices_makes_no_entry(tmp_path: Path) -> None:
+    run = cyclic(tmp_path, "m", [[0, 0]])
+    records.write_outcomes(run.path, [("q00", Outcome(Status.OK, 1.0, (Answer(Status.OK, 1, 1, True),) * 2))])
+    with pytest.raises(AkbError, match="q00 has score 1, which does not go with the option chosen") as caught:
+        Entry.of(Run.load(run.path))
+    assert caught.value.where == str(run.path)
+
+
+def test_a_score_that_is_no_share_of_its_answers_stays_as_it_is() -> None:
+    assert entry("m", [0.3, 1.0], bank()[:2]).answers.shares == [0.3, 1.0]
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "hf:" + "x" * 300, "hf:org/" + "x" * 300, "a\0b", "hf:a\0b"])
+def test_a_model_whose_name_can_be_no_path_stops_no_board(tmp_path: Path, name: str) -> None:
+    items = bank()
+    one = entry("m", [1.0] * 48, items)
+    one.manifest.config["model"] = name
+    Store(tmp_path).write(one, items)
+    assert results(built(Store(tmp_path))[1])["m"]["accuracy"] == 1
 
 
 def test_what_the_column_shows_is_what_a_comparison_shows(tmp_path: Path) -> None:

@@ -94,7 +94,9 @@ def test_items_are_stored_once_and_added_to(tmp_path: Path) -> None:
         ({"ids": ["b", "a"]}, "sorted"), ({"score": [2.0, 0.0]}, "from 0 to 1"), ({"reply": [None]}, "one length"),
         ({"status": ["good", "ok"]}, "status"), ({"sha": ["0", "0"]}, "is another one than the item kept"),
         ({"more": 1}, "no such field"), ({"asked": [4, 4]}, "one length"),
-        ({"asked": [4, 4], "good": [5, 0]}, "good from 0"),
+        ({"asked": [4, 4], "good": [5, 0]}, "good from 0"), ({"status": ["refused", "ok"]}, "above the share"),
+        ({"asked": [4, 4], "good": [3, 4]}, "above the share"), ({"chosen": [1, 2]}, "score 1, which does not go with"),
+        ({"chosen": [0, 1]}, "score 0, which does not go with"), ({"chosen": [7, 2]}, "does not go with"),
     ],
 )  # fmt: skip
 def test_a_damaged_entry_is_named(tmp_path: Path, change: dict[str, object], wrong: str) -> None:
@@ -107,6 +109,37 @@ def test_a_damaged_entry_is_named(tmp_path: Path, change: dict[str, object], wro
     with pytest.raises(AkbError, match=wrong) as caught:
         list(store.entries())
     assert str(path) in caught.value.where
+
+
+def test_a_choice_that_says_the_same_as_the_key_is_right(tmp_path: Path) -> None:
+    items = [bank()[0].model_copy(update={"options": ("one", "b", "c", " one")})]
+    Store(tmp_path).write(entry("a", [1.0], items, chosen=[3]), items)
+    assert len(list(Store(tmp_path).entries())) == 1
+
+
+def test_a_key_that_is_no_option_is_damage(tmp_path: Path) -> None:
+    items = bank()[:2]
+    Store(tmp_path).write(entry("a", [1.0, 1.0], items), items)
+    (path,) = (tmp_path / "items").iterdir()
+    data = json.loads(gzip.decompress(path.read_bytes()))
+    data["items"][1]["answer"] = 99
+    path.write_bytes(gzip.compress(json.dumps(data).encode()))
+    with pytest.raises(AkbError, match="99 is out of range for 4 options") as caught:
+        list(Store(tmp_path).entries())
+    assert str(path) in caught.value.where
+
+
+@pytest.mark.parametrize("place", ["toy-1-text-p-0/zz.json.gz", "other/m0.json.gz"])
+def test_an_entry_lies_in_its_place_and_nowhere_else(tmp_path: Path, place: str) -> None:
+    """Else a model would count twice, or in a column that is not its own."""
+    store = filled(tmp_path, 2)
+    path = next((tmp_path / "entries").rglob("m0.json.gz"))
+    other = tmp_path / "entries" / place.replace("toy-1-text-p-0", path.parent.name)
+    other.parent.mkdir(exist_ok=True)
+    other.write_bytes(path.read_bytes())
+    with pytest.raises(AkbError, match=rf"the entry of m0 in toy-1@text:p, whose place is .*{path.name}") as caught:
+        list(store.entries())
+    assert caught.value.where == str(other)
 
 
 def test_a_file_that_is_no_gzip_and_a_folder_that_is_no_board_are_errors(tmp_path: Path) -> None:

@@ -47,6 +47,19 @@ def test_markdown_has_every_model_once_and_nothing_becomes_markup(tmp_path: Path
     assert "\\[a\\]\\(javascript:x\\)" in text
 
 
+def test_no_note_becomes_a_list_a_heading_or_a_link(tmp_path: Path) -> None:
+    notes = ["- x", "12. x", "=", "www.evil.example", "_WWW.evil.example", "a.b+c@evil.example", "https://evil.example"]
+    html = (
+        pytest.importorskip("markdown_it")
+        .MarkdownIt("commonmark")
+        .render(exports.markdown({**hostile(tmp_path), "title": "T", "notes": notes, "columns": []}))
+    )
+    told = re.sub("<!--.*?-->", "", html)
+    assert [f"<p>{note}</p>" in told for note in notes] == [True] * len(notes)
+    text = exports.markdown({**hostile(tmp_path), "notes": notes})  # what GitHub makes a link of, in its source
+    assert not re.search(r"www\.|://|[\w.+-]@[\w-]+\.", text, re.I)
+
+
 def test_latex_is_escaped_and_compiles_where_there_is_a_compiler(tmp_path: Path) -> None:
     text = exports.latex(hostile(tmp_path))
     rows = [line for line in text.splitlines() if line.endswith(r"\\")]

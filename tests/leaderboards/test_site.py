@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from site_browser import browser, browses, go, names, site, tab, watched  # noqa: F401
+from site_data import build, write
+
+from akb.leaderboards import correlations
+from akb.leaderboards.sitedata import rounded
 
 
 def pick(tab: Any, label: str, value: str) -> None:
@@ -119,7 +123,11 @@ def test_numbers_intervals_and_settings(tab: Any, site: Path) -> None:
     assert re.sub(r"\s+", " ", column(tab, "Accuracy, %")[0]).strip() == "93.0 % (89.8 to 96.2)"
     assert tab.locator("table.board .bar .whisker").count() >= 36
     assert column(tab, "Unreadable")[0] == "1.2 %"
-    assert "2 of the 11 gaps" in tab.inner_text("#neighbours")
+    assert tab.inner_text("#neighbours p") == (
+        "2 of the 11 gaps between neighbours hold after Holm's correction at 5 %. Cochran's Q over all models but "
+        "baselines: 812.4, p < .0001. A true difference of 2.8 points is found here with a chance of about 80 % by one "
+        "test, before Holm; smaller ones are found less often."
+    )
     tab.get_by_role("button", name="Settings of OLMo-3").click()
     assert "temperature" in tab.inner_text("dialog[open]")
     tab.keyboard.press("Escape")
@@ -213,12 +221,43 @@ def test_correlation(tab: Any, site: Path) -> None:
     assert len(set(looks)) == len({look.rsplit(",", 1)[0] for look in looks}) == 8  # shape alone tells families apart
     assert tab.locator("#scatter desc").text_content().count("Qwen") == 2  # name and family, for who cannot see it
     assert tab.locator("#regret tbody tr").count() == 3
+    assert "among 4 of the 7 models that have MMAU audio" in tab.inner_text("#regret p")
+    assert [re.sub(r"\s+", " ", text).strip() for text in tab.locator("#regret .value").all_text_contents()] == [
+        "1.0 (0.0 to 3.0)", "2.4 (0.0 to 6.0)", "5.5 (3.0 to 8.0)"]  # fmt: skip
+    assert "over models and questions not known" in re.sub(r"\s+", " ", tab.inner_text("#numbers"))
+    assert tab.locator("#scatter .axisname").all_text_contents() == ["akb-open text, %", "MMAU audio, %"]
+    assert "GPT" in tab.locator("#scatter desc").text_content()
     assert tab.locator("#heat tbody td a").count() == 12
     tab.locator("#table tbody a").nth(5).click()
     tab.wait_for_selector("#sentence:has-text('MMAR audio')")
     pick(tab, "Pair", "0")
     tab.wait_for_selector("#sentence:has-text('Across 17')")
     assert tab.locator("#warnings li").count() == 0
+
+
+@browses
+def test_a_column_of_another_unit_is_shown_as_it_is(tab: Any, tmp_path: Path) -> None:
+    folder = build(tmp_path / "site", models=4, items=8, columns=1)
+    rows = ["model,family,akb,elo,gain", "m1,f1,50,1031,-3", "m2,f1,55,1036,2", "m3,f2,61,1034,4", "m4,f3,72,1092,9",
+            "m5,f4,80,1144,12.25"]  # fmt: skip
+    (tmp_path / "t.csv").write_text("\n".join(rows))
+    found = correlations.of_table(str(tmp_path / "t.csv"), (), 200, 0)
+    write(folder, "correlation", rounded(found, small=True))
+    go(tab, folder, "correlation#x=akb&y=elo")
+    told = tab.locator("#scatter desc").text_content()
+    assert told.startswith("m1 (f1): akb 50, elo 1031; m2 (f1): akb 55, elo 1036;")
+    assert not re.search("%|accuracy", tab.inner_text("#scatter").replace("95 % interval", ""))
+    assert "Units of elo" in tab.inner_text("#regret")
+    assert tab.locator("#regret .value").all_text_contents()[1].startswith("66.2 (")  # chance
+    go(tab, folder, "correlation#x=akb&y=gain")
+    tab.click("#scatter summary")
+    assert tab.locator("#scatter tbody td:last-child").all_inner_texts() == ["12.25", "9", "4", "2", "\u22123"]
+
+
+@browses
+def test_a_board_of_one_model_has_nothing_to_compare(tab: Any, tmp_path: Path) -> None:
+    go(tab, build(tmp_path, models=1, items=8, columns=1))
+    assert tab.inner_text("#neighbours") == "One model has results in this column, so there is nothing to compare."
 
 
 @browses

@@ -173,6 +173,36 @@ def test_narrow(browser: Any, site: Path, hostile: Path) -> None:
         assert not faults
 
 
+BOXES = "all => all.map(one => [one, one.closest('.scroll, .plotbox')].map(node => node.getBoundingClientRect()))"
+
+
+@browses
+def test_plots_fit_and_long_names_hide_no_result(browser: Any, hostile: Path) -> None:
+    with watched(browser, viewport={"width": 1400, "height": 740}) as (tab, faults):
+        for view, cells in (("index", "#neighbours .value"), ("model#m=model-3&vs=model-5", "#versus .value")):
+            go(tab, hostile, view)
+            shown = tab.locator(cells).evaluate_all(BOXES)
+            assert all(one["left"] < box["right"] - 40 for one, box in shown), view
+            assert shown
+        assert tab.evaluate(f"({FIT})('#categories svg.plot')") == pytest.approx(1, abs=0.06)  # letters keep their size
+        tab.set_viewport_size({"width": 380, "height": 740})
+        tab.wait_for_selector("#categories svg.plot[viewBox^='0 0 3']")  # drawn anew
+        inside(tab, "#categories")
+        go(tab, hostile, "correlation")
+        inside(tab, "#scatter")
+        assert not faults
+
+
+def inside(tab: Any, plot: str) -> None:
+    drawn = tab.locator(f"{plot} svg.plot :is(.point, .dot, .whisker, .error, text)").evaluate_all(BOXES)
+    assert len(drawn) > 20
+    assert all(box["left"] <= one["left"] and one["right"] <= box["right"] for one, box in drawn)
+    assert tab.evaluate(f"({FIT})('{plot} svg.plot')") == pytest.approx(1, abs=0.06)
+
+
+FIT = "where => { const one = document.querySelector(where); return one.viewBox.baseVal.width / one.clientWidth; }"
+
+
 @browses
 def test_by_keyboard(tab: Any, site: Path) -> None:
     go(tab, site, "index#family=Qwen")

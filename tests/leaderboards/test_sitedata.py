@@ -7,6 +7,7 @@ import math
 import re
 import threading
 import urllib.request
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from typer.testing import CliRunner
 from akb.cli.leaderboard import app
 from akb.errors import AkbError
 from akb.leaderboards import board as boards
-from akb.leaderboards import correlations, serving, sitedata
+from akb.leaderboards import correlations, exports, serving, sitedata
 from akb.leaderboards.entries import Store
 from akb.registry import Registry
 
@@ -98,9 +99,22 @@ def test_no_text_ends_a_script_and_replies_are_cut_to_fit(tmp_path: Path, monkey
     assert "cut to 80 characters" in read(made, "board")["notes"][0]
 
 
-def test_numbers_have_five_digits_and_what_is_none_is_null() -> None:
+def test_numbers_have_eight_digits_and_what_is_none_is_null() -> None:
     told = {"a": 1 / 3, "b": [math.nan, math.inf, 1.0], "c": (np.float64(0.123456789), True, None, 7)}
-    assert json.dumps(sitedata.rounded(told)) == '{"a": 0.33333, "b": [null, null, 1], "c": [0.12346, true, null, 7]}'
+    assert (
+        json.dumps(sitedata.rounded(told))
+        == '{"a": 0.33333333, "b": [null, null, 1], "c": [0.12345679, true, null, 7]}'
+    )
+    small = {"p": 1.23456789e-12, "q": 1e-12, "more": [{"p_holm": 5e-324, "difference": -1e-17}], "p_perm": 0.0123456}
+    assert sitedata.rounded(small) == {"p": 1.2346e-12, "q": 0, "more": [{"p_holm": 5e-324, "difference": 0}],
+                                       "p_perm": 0.012346}  # fmt: skip
+    assert sitedata.rounded({"x": 1234.5678912, "y": 0.000123456}, small=True) == {"x": 1234.5678912, "y": 0.00012346}
+
+
+def test_a_score_is_shown_as_eval_shows_it() -> None:
+    """24.650129 %, which is 24.6 if it was first cut to 24.65."""
+    kept = sitedata.rounded({"macro": 0.24650129})["macro"]
+    assert exports._percent(kept) == f"{100 * 0.24650129:.1f}" == "24.7"
 
 
 def test_the_coverage_on_the_site_is_that_of_the_design_page_and_its_defaults_that_break_the_rule_are_named() -> None:
@@ -128,14 +142,35 @@ def test_methods_tell_every_statistic_with_its_words() -> None:
 def test_building_again_leaves_nothing_behind_and_touches_nothing_else(tmp_path: Path) -> None:
     made = site(filled(tmp_path / "board"), tmp_path / "site")
     (made / "mine.txt").write_text("keep")
+    (made / "exports").mkdir()
+    (made / "exports/board.csv").write_text("of the older board")
+    (made / sitedata.PART).mkdir()  # a build that was killed
+    (made / sitedata.PART / "rest").write_text("x")
     site(filled(tmp_path / "other", models=3), made)
     assert not (made / "data/models/m5.js").exists()
+    assert not (made / "exports").exists()
+    assert not (made / sitedata.PART).exists()
     assert (made / "mine.txt").read_text() == "keep"
     (tmp_path / "full").mkdir()
     (tmp_path / "full/data.txt").write_text("x")
     with pytest.raises(AkbError, match="something else than a board's site"):
         site(filled(tmp_path / "board"), tmp_path / "full")
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["data.txt"]
+
+
+def test_a_build_that_fails_leaves_the_older_site_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = site(filled(tmp_path / "board"), tmp_path / "site")
+    before = {path: path.read_bytes() for path in made.rglob("*") if path.is_file()}
+
+    def fail() -> None:
+        raise AkbError("the disk is full")
+
+    monkeypatch.setattr(sitedata, "methods", fail)
+    for out in (made, tmp_path / "new"):
+        with pytest.raises(AkbError, match="disk is full"):
+            site(filled(tmp_path / "other", models=3), out)
+    assert {path: path.read_bytes() for path in made.rglob("*") if path.is_file()} == before
+    assert not list((tmp_path / "new").iterdir())
 
 
 def two_settings(folder: Path) -> Store:
@@ -159,12 +194,48 @@ def test_text_is_correlated_with_audio_over_backbones(tmp_path: Path) -> None:
     ends = pearsonr(x, y).confidence_interval()
     assert pair["fisher"] == pytest.approx([ends.low, ends.high], abs=1e-5)
     assert [point["name"] for point in pair["points"]] == [f"m{i}" for i in range(6)]
-    assert [point["y"] for point in pair["points"]] == pytest.approx(y, abs=1e-5)
+    assert [point["y"] for point in pair["points"]] == pytest.approx(100 * y, abs=1e-5)
+    assert (pair["xunit"], pair["yunit"]) == ("%", "%")
+    assert pair["joint"][0] <= pair["fisher"][0]
+    assert pair["joint"][1] >= pair["fisher"][1]
+    without = [pearsonr(np.delete(x, i), np.delete(y, i))[0] for i in range(6)]
+    assert pair["lomo"] == [pytest.approx(min(without), abs=1e-5), pytest.approx(max(without), abs=1e-5),
+                            f"m{np.argmin(without)}"]  # fmt: skip
     assert {point["family"] for point in pair["points"]} == {"f0", "f1"}
     assert all(p["xlow"] < p["x"] < p["xhigh"] for p in pair["points"])
-    assert all(0 <= one["loss"] < 1 for one in pair["regret"])
+    assert (pair["regret"]["n"], pair["regret"]["among"]) == (6, 4)
+    for one, by in zip(pair["regret"]["losses"], (x, np.zeros(6)), strict=True):
+        assert one["loss"] == pytest.approx(100 * lost(by, y, 4), abs=1e-5)
     slug = next(c["taskslug"] for c in read(made, "board")["columns"] if c["setting"] == "audio")
     assert read(made, f"items/{slug}/0")["items"][0]["audio"] == ["clips/clip 1.wav"]
+
+
+def lost(predictor: Any, outcome: Any, among: int) -> float:
+    """The mean over all sets of the best outcome less that of those that the predictor puts first."""
+    found = []
+    for chosen in map(list, combinations(range(len(outcome)), among)):
+        first = predictor[chosen] == predictor[chosen].max()
+        found.append(outcome[chosen].max() - outcome[chosen][first].mean())
+    return float(np.mean(found))
+
+
+def test_columns_of_other_units_keep_their_numbers(tmp_path: Path) -> None:
+    """Elo, and points that may be below 0 or above 100, are no shares and no per cent."""
+    file, scores = tmp_path / "t.csv", np.array([50, 55, 61, 72, 80])
+    others = {"elo": np.array([1036, 1031, 1034, 1144, 1092]), "gain": np.array([-3, 2, 4, 9, 12]),
+              "tiny": np.array([1, 2, 3, 4, 6]) * 1e-7, "score": np.array([10, 55, 90, 35, 70])}  # fmt: skip
+    rows = ("m" + ",".join(map(str, (n, *row))) for n, row in enumerate(zip(scores, *others.values(), strict=True)))
+    file.write_text("\n".join([f"model,akb,{','.join(others)}", *rows]))
+    pairs = sitedata.rounded(correlations.of_table(str(file), (), 200, 0), small=True)["pairs"]
+    for name, values in others.items():
+        pair = next(pair for pair in pairs if (pair["x"], pair["y"]) == ("akb", name))
+        assert (pair["xunit"], pair["yunit"]) == ("", "")
+        assert [point["x"] for point in pair["points"]] == scores.tolist()
+        assert [point["y"] for point in pair["points"]] == pytest.approx(values.tolist())
+        assert pair["points"][0]["ylow"] is None
+        losses = {one["predictor"]: one["loss"] for one in pair["regret"]["losses"]}
+        assert losses["akb"] == pytest.approx(lost(scores, values, 4), rel=1e-4)
+        assert losses["chance"] == pytest.approx(lost(np.zeros(5), values, 4), rel=1e-4)
 
 
 def test_without_audio_there_is_no_correlation(tmp_path: Path) -> None:
@@ -178,7 +249,8 @@ def test_published_tables_can_be_shown_beside_a_board(tmp_path: Path) -> None:
     assert pair["pearson"] == pytest.approx(0.7511, abs=5e-5)
     assert pair["p_perm"] == pytest.approx(0.0390, abs=5e-5)
     assert 0.05 < pair["p_holm"] < 1
-    assert all(0 < point["x"] < 1 for point in pair["points"])
+    assert pair["xunit"] == "%"
+    assert all(1 < point["xlow"] < point["x"] < point["xhigh"] < 100 for point in pair["points"])
     file = tmp_path / "t.csv"
     file.write_text("model,a,b\n" + "".join(f"m{i},{i * 7 % 5},{i}\n" for i in range(5)))
     (pair,) = correlations.of_table(str(file), (), 200, 0)["pairs"]

@@ -162,18 +162,3 @@ def test_a_constant_score_correlates_with_nothing() -> None:
 def test_bad_scores_give_one_clear_error(x: list[float], y: list[float], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         c.pearson(x, y)
-
-
-def test_warnings_tell_of_few_models_few_families_and_ties() -> None:
-    told = c.warnings([1, 1, 1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6, 7, 8], ["Qwen"] * 5 + ["Phi"] * 3)
-    assert "n = 8" in told[0]
-    assert "0.71" in told[0]
-    assert "0.85" in told[0]
-    assert "only 2 families" in told[1]
-    assert "5 of the 8 models are of one family (Qwen)" in told[2]
-    assert "3 of 8 models are tied in x" in told[3]
-    assert len(told) == 4
-    many = np.arange(30.0)
-    assert "r = -1" in c.warnings(many, -many)[0]
-    assert "Spearman = 1" in c.warnings(many, many**2)[0]
-    assert c.warnings(many, np.roll(many, 1), [f"f{i}" for i in range(30)]) == []

@@ -137,3 +137,18 @@ def test_power_is_what_simulation_shows_and_its_inverse_agrees() -> None:
         found += stats.pearsonr(x, 0.6345 * x + math.sqrt(1 - 0.6345**2) * noise).pvalue < 0.05
     assert found / 2000 == pytest.approx(0.8, abs=0.03)
     assert d.power(0, 20) == pytest.approx(0.05)
+
+
+def test_warnings_tell_of_few_models_few_families_and_ties() -> None:
+    told = d.warnings([1, 1, 1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6, 7, 8], ["Qwen"] * 5 + ["Phi"] * 3)
+    assert "n = 8" in told[0]
+    assert "0.71" in told[0]
+    assert "0.85" in told[0]
+    assert "only 2 families" in told[1]
+    assert "5 of the 8 models are of one family (Qwen)" in told[2]
+    assert "3 of 8 models are tied in x" in told[3]
+    assert len(told) == 4
+    many = np.arange(30.0)
+    assert "r = -1" in d.warnings(many, -many)[0]
+    assert "Spearman = 1" in d.warnings(many, many**2)[0]
+    assert d.warnings(many, np.roll(many, 1), [f"f{i}" for i in range(30)]) == []

@@ -57,3 +57,11 @@ def test_what_cannot_be_looked_at_is_one_clear_error() -> None:
         items(X, ["a", "b"])
     with pytest.raises(ValueError, match="missing"):
         items([[1, np.nan]], ["a", "b"])
+
+
+def test_a_perfect_line_through_few_models_has_no_interval() -> None:
+    """Fisher's z has no end there: that five models lie on a line is no certainty."""
+    one = np.array([1.0, 1, 0, 0, 1])
+    found = items(np.stack([one, one, one, 1 - one], axis=1), list("abcd"))
+    assert [item.discrimination for item in found] == [1, 1, 1, -1]
+    assert all(math.isnan(end) for item in found for end in (item.d_low, item.d_high))

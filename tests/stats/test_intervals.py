@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import t as student
 
-from akb.stats.intervals import Estimate, average, averages, corrected, design_effect, moments, resampled
+from akb.stats.intervals import Estimate, _alike, _df, average, averages, corrected, design_effect, moments, resampled
 from akb.stats.proportion import wilson
 from akb.stats.scores import Scores
 
@@ -43,6 +43,32 @@ def test_the_variance_and_its_degrees_of_freedom_are_those_of_the_definition() -
     variance, df = cr2(VALUES, np.ones((300, 1)), np.ones(1), CLUSTERS)
     assert (found.variance, found.df) == pytest.approx((variance, df), rel=1e-9)
     assert df < len(np.unique(CLUSTERS)) - 1
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.3, 1.0])
+def test_the_degrees_of_freedom_are_those_of_the_definition_where_a_clusters_items_are_alike(alike: float) -> None:
+    sizes = np.array([40.0, 9, 9, 1, 1, 1, 5])
+    share, n = sizes / sizes.sum(), sizes.sum()
+    residuals = (np.eye(7) - np.outer(share, np.ones(7))) / np.sqrt(1 - share)[:, None] / n  # of sums of clusters
+    m = residuals @ np.diag(sizes * (1 - alike) + sizes**2 * alike) @ residuals.T
+    found = _df(sizes, np.zeros(7, dtype=int), np.array([n]), alike)
+    assert found == pytest.approx(np.trace(m) ** 2 / np.trace(m @ m))
+
+
+def test_how_alike_clusters_are_is_the_adjusted_r_squared_of_a_regression_on_them() -> None:
+    x = np.where(RANDOM.random(300) < 0.6, VALUES[CLUSTERS], VALUES)
+    fitted = sm.OLS(x, np.equal.outer(CLUSTERS, np.unique(CLUSTERS)).astype(float)).fit()
+    found = _alike(x, np.unique(CLUSTERS, return_inverse=True)[1], np.zeros(300, dtype=int), np.array([x.mean()]))
+    assert found == pytest.approx(fitted.rsquared_adj)
+    assert 0.2 < found < 0.8
+
+
+def test_a_few_large_templates_whose_questions_go_together_count_as_few() -> None:
+    sizes = [60, 30, 20, *[1] * 40]
+    of = np.repeat(np.arange(43), sizes)
+    together = average(np.repeat(np.arange(43) % 2.0, sizes), of)
+    mixed = average(np.concatenate([np.arange(n) % 2.0 for n in sizes]), of)
+    assert together.df < 3 < mixed.df
 
 
 def test_the_macro_variance_is_that_of_a_regression_on_the_strata() -> None:
@@ -125,7 +151,7 @@ def table(values: np.ndarray) -> Scores:
     categories = tuple("ab"[i % 4 == 3] for i in range(n))
     names = tuple(f"i{i}" for i in range(n))
     subs = tuple(f"s{i % 2}" for i in range(n))
-    return Scores(("m", "w"), names, values, ("",) * n, categories, subs, np.full(n, 0.25))
+    return Scores(("m", "w"), names, values, ((),) * n, categories, subs, np.full(n, 0.25))
 
 
 def test_a_models_averages_weigh_questions_categories_or_subcategories_alike() -> None:

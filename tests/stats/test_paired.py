@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import sys
 from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import permutation_test
 from scipy.stats import t as student
@@ -65,8 +66,22 @@ def test_many_clusters_of_odd_scores_are_drawn_at_random_and_agree_with_scipy() 
         permutation_type="samples", n_resamples=20_000, vectorized=True, rng=np.random.default_rng(1),
     )  # fmt: skip
     assert own == pytest.approx(told.pvalue, abs=0.02)
-    assert permutation(a, b, THREES[:90], draws=99) >= 1 / 100
     assert permutation(a, b, THREES[:90], seed=2) == permutation(a, b, THREES[:90], seed=2)
+
+
+def test_no_p_is_0_however_far_models_are_apart() -> None:
+    """Two of 2^clusters changes of sign are as far: 1e-12 as it is, 1e-602 as the least that a number can be."""
+    for n, wanted in ((40, 2.0**-39), (2000, sys.float_info.min)):
+        one, other, alone = np.ones(n), np.zeros(n), np.arange(n)
+        assert permutation(one, other, alone) == pytest.approx(wanted, rel=1e-9)
+        assert mcnemar(one, other).p == pytest.approx(wanted, rel=1e-9)
+    assert cochran(np.repeat([[1.0], [0.0], [0.0]], 2000, axis=1)).p == sys.float_info.min
+
+
+def test_the_p_of_random_signs_is_never_0_and_counts_the_signs_that_were_seen() -> None:
+    """Of 2^30 changes of sign but two reach a difference in which all clusters agree; 99 draws meet neither."""
+    one_sided = np.linspace(0.1, 0.9, 30) / math.pi
+    assert permutation(one_sided, np.zeros(30), np.arange(30), draws=99) == 1 / 100
 
 
 def test_exact_and_random_signs_agree(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,6 +105,7 @@ def test_a_difference_of_independent_questions_has_the_interval_of_agresti_and_m
     found = difference(A, B, ALONE)
     assert found.value == pytest.approx((A - B).mean())
     assert (found.low, found.high) == pytest.approx((at - reach, at + reach))
+    assert (found.error, found.df) == pytest.approx(((A - B).std(ddof=1) / 20, 399))  # of the 400 asked, not the 402
 
 
 def test_differences_mirror_and_do_not_depend_on_order_or_names_of_clusters() -> None:
@@ -111,9 +127,9 @@ def test_models_that_never_differ_still_have_an_interval() -> None:
 @given(st.integers(2, 6), st.integers(5, 60))
 def test_cochrans_q_is_that_of_statsmodels(models: int, n: int) -> None:
     values = (np.random.default_rng(models * 100 + n).random((models, n)) < 0.7).astype(float)
-    if np.ptp(values, axis=0).any():
-        wanted, found = cochrans_q(values.T), cochran(values)
-        assert (found.q, found.df, found.p) == pytest.approx((wanted.statistic, wanted.df, wanted.pvalue))
+    assume(np.ptp(values, axis=0).any())
+    wanted, found = cochrans_q(values.T), cochran(values)
+    assert (found.q, found.df, found.p) == pytest.approx((wanted.statistic, wanted.df, wanted.pvalue))
 
 
 def test_cochran_of_models_that_never_differ_says_so() -> None:
@@ -121,8 +137,16 @@ def test_cochran_of_models_that_never_differ_says_so() -> None:
 
 
 @given(st.lists(st.floats(0, 1), max_size=30))
-def test_holm_is_that_of_statsmodels(p: list[float]) -> None:
-    assert holm(p) == pytest.approx(list(multipletests(p, method="holm")[1]) if p else [])
+def test_holms_p_are_those_of_the_definition(p: list[float]) -> None:
+    """The greatest of those no larger, each times how many were left when its turn came, and at most 1."""
+    ordered = sorted(p)
+    stepped = [(len(p) - rank) * one for rank, one in enumerate(ordered)]
+    assert holm(p) == pytest.approx([min(1.0, max(stepped[: ordered.index(one) + ordered.count(one)])) for one in p])
+
+
+def test_holm_is_that_of_statsmodels() -> None:
+    p = [0.04, 0.001, 0.9, 0.013, 0.012, 0.3, 0.001, 0.04]  # once: it collects garbage in every call
+    assert holm(p) == pytest.approx(list(multipletests(p, method="holm")[1]))
 
 
 def test_what_cannot_be_compared_is_one_clear_error() -> None:

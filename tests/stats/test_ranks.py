@@ -22,11 +22,13 @@ def test_models_far_apart_have_one_rank_and_the_best_is_always_first() -> None:
 
 def test_two_models_are_told_apart_where_their_difference_is() -> None:
     """For two models the largest of one difference is that difference: its interval and the ranks agree."""
-    for gap in (0.005, 0.02, 0.06, 0.1):
-        x = (RANDOM.random((2, 800)) < [[0.7 + gap], [0.7]]).astype(float)
+    for apart in (5, 12, 17, 25, 50):  # more of 800 questions are right; of 120 - apart one model alone is
+        x = np.zeros((2, 800))
+        x[0, : 400 + apart], x[1, 60:460] = 1, 1
         own = difference(x[0], x[1], np.arange(800), adjusted=False)
-        if abs(abs(own.value) / own.error - 1.96) > 0.15:  # else the bootstrap's own noise decides
-            assert (ranks(x, np.arange(800))[0].low == ranks(x, np.arange(800))[0].high) == (own.low * own.high > 0)
+        assert abs(abs(own.value) / own.error - 1.96) > 0.15, "else the bootstrap's own noise decides"
+        first = ranks(x, np.arange(800), 4000)[0]
+        assert (first.low == first.high) == (own.low * own.high > 0) == (apart > 20)
 
 
 def test_permuting_models_and_items_permutes_the_ranks() -> None:
@@ -46,6 +48,14 @@ def test_models_with_the_same_answers_share_their_ranks() -> None:
     assert found[0].best == found[1].best == 0.5
 
 
+def test_a_difference_that_is_the_same_on_every_question_is_told_apart_as_its_interval_is() -> None:
+    """The bootstrap sees no spread there: neither in copies of one model nor between all right and all wrong."""
+    for n, sure in ((3, False), (40, True)):
+        found = ranks([np.ones(n), np.zeros(n), np.zeros(n)], np.arange(n), 200)
+        assert [(r.low, r.high) for r in found] == ([(1, 1), (2, 3), (2, 3)] if sure else [(1, 3)] * 3)
+        assert (difference(np.ones(n), np.zeros(n), np.arange(n), 0.975).low > 0) == sure
+
+
 def test_templates_make_ranks_less_sure() -> None:
     alike = np.repeat((RANDOM.random((5, 60)) < np.linspace(0.6, 0.85, 5)[:, None]).astype(float), 10, axis=1)
     width = [sum(r.high - r.low for r in ranks(alike, of, 1000)) for of in (np.arange(600), np.arange(600) // 10)]
@@ -55,6 +65,12 @@ def test_templates_make_ranks_less_sure() -> None:
 def test_percentiles_are_never_wider_than_the_whole_and_hold_the_rank() -> None:
     found = ranks(FAR, np.arange(600), 500, method="percentile")
     assert [(r.low, r.high) for r in found] == [(1, 1), (2, 2), (3, 3), (4, 4)]
+    near = (RANDOM.random((6, 300)) < np.linspace(0.6, 0.75, 6)[:, None]).astype(float)
+    pairs = list(
+        zip(ranks(near, np.arange(300), 1000, method="percentile"), ranks(near, np.arange(300), 1000), strict=True)
+    )
+    assert all(whole.low <= part.low <= part.rank <= part.high <= whole.high for part, whole in pairs)
+    assert any(part.low < part.high for part, _ in pairs)
 
 
 def test_17_models_2000_questions_10000_draws_take_seconds() -> None:

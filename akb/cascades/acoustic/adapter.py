@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf
 from typing import Any
 
 from akb.adapters.cards import Card
@@ -25,7 +26,7 @@ class Acoustic:
     capabilities = Capabilities(generate=True, audio=True)
 
     def fingerprint(self) -> Mapping[str, Any]:
-        return {"adapter": "acoustic/1", "model": "acoustic", "decoding": POLICY.told()}
+        return {"adapter": "acoustic/2", "model": "acoustic", "decoding": POLICY.told()}
 
     def plan(self, requests: Sequence[Request]) -> Sequence[Sequence[int]]:
         return [[number] for number in range(len(requests))]
@@ -75,8 +76,14 @@ def _answer(clip: Clip, sound: Sound | Unhearable) -> Response:
     except Unhearable as error:
         return Response(finish=Finish.ERROR, error=str(error), notes={"unhearable": error.kind})
     began = time.perf_counter()
-    text = caption(measure(sound.samples, sound.rate))
+    text = caption(measure(sound.samples, sound.rate), _whole(sound))
     return Response(text=text, seconds=time.perf_counter() - began, notes=dict(sound.notes))
+
+
+def _whole(sound: Sound) -> float | None:
+    """Seconds of the whole clip, where 0.05 s and more of it was not heard; infinite where its file does not say."""
+    cut = sound.notes.get("cut_seconds", 0.0)
+    return inf if cut is None else sound.seconds + float(cut) if cut >= 0.05 else None
 
 
 def build(card: Card, args: Mapping[str, Any]) -> Acoustic:

@@ -12,7 +12,7 @@ Floats = NDArray[np.floating[Any]]
 Flags = NDArray[np.bool_]
 
 BLOCK = 0.005  # seconds; a hop is two blocks, a window eight
-STEP = 2 * BLOCK
+WINDOW = 8 * BLOCK  # seconds
 FLOOR = -120.0  # dB; nothing is quieter
 SILENT = -80.0  # dBFS; a clip below it counts as silent
 HIGHEST_RATE = 48_000
@@ -145,11 +145,18 @@ def _active(level: Floats) -> Flags:
 
 
 def _rests(level: Floats, low: float) -> bool:
-    """Whether the lowest level holds for 0.12 s without a slope (10 dB/s), as a background does and no decay."""
+    """Whether the lowest level is a background: it holds for 0.12 s without a slope (10 dB/s, or 2 dB in all of the
+    stretch), as in no decay, crescendo or decrescendo; and a sound stands out of it by a step (10 dB in 0.15 s), not by
+    a slope alone."""
     first, end = max(runs(level < low + 2.5), key=lambda run: run[1] - run[0], default=(0, 0))
     if end - first < 12:
         return False
-    return bool(abs(np.polyfit(np.arange(end - first) * STEP, level[first:end], 1)[0]) < 10)
+    slope = abs(np.polyfit(np.arange(end - first), level[first:end], 1)[0])
+    if slope / (2 * BLOCK) > 10 or slope * (end - first) > 2:
+        return False
+    near = np.abs(level - low) < 6
+    rise = level[15:] - level[:-15]
+    return bool(np.any(near[:-15] & (rise > 10)) or np.any(near[15:] & (rise < -10)))
 
 
 def runs(flags: Flags) -> list[tuple[int, int]]:

@@ -76,7 +76,7 @@ def measure(samples: NDArray[np.floating], rate: int) -> Measures:
         pitch=pitch,
         partials=partials,
         rhythm=rhythm_of(events.events),
-        spectrum=spectrum_of(frames),
+        spectrum=spectrum_of(frames, track),
         speech=speech_of(frames, track, pitch),
         parts=parts_of(frames, track, events, pitch, partials),
         kinds=kinds_of(frames, track, events.events),

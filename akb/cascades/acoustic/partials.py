@@ -10,7 +10,8 @@ from akb.cascades.acoustic.frames import Flags, Floats, Frames
 from akb.cascades.acoustic.melody import Pitch
 from akb.cascades.acoustic.pitch import Track
 
-TOP = 5_000.0  # Hz, highest partial that is looked at
+LOW, TOP = 40.0, 5_000.0  # Hz, lowest and highest partial that are looked at
+SURE = 0.8  # share of the sounding frames with a pitch from which it may be that of harmonics without the lowest
 WINDOW = 0.37  # seconds; two sines 8 Hz apart are told apart
 
 
@@ -19,7 +20,7 @@ class Partials:
     """Spectral lines of the clip.
 
     Attributes:
-        tonal: share of the energy (60 Hz to 5 kHz) in spectral lines over long windows.
+        tonal: share of the energy (40 Hz to 5 kHz) in spectral lines over long windows.
         pitches: Hz, those that sound at once, from low to high; one for a single pitch; empty if they cannot be told.
         inharmonic: there are at least three lines and no harmonic series holds them.
         lines: Hz of the strongest lines of an inharmonic sound.
@@ -53,7 +54,10 @@ def partials_of(frames: Frames, track: Track, pitch: Pitch) -> Partials:
         return Partials(tonal, pure=pure, harmonicity=harmonicity)
     if pure or len(hz) == 1:
         return Partials(tonal, (float(hz[power.argmax()]),), pure=True, harmonicity=harmonicity)
-    pitches, alone = _explained(hz, power)
+    sure = pitch.hz if pitch.voiced > SURE else None
+    pitches, alone = _explained(hz, power, _whole(hz, sure))
+    if not _in_tune(pitches) and sure is not None and _holds(hz, power, sure):
+        pitches, alone = [sure], 0
     if not _in_tune(pitches) or len(pitches) > 5 or (len(pitches) > 2 and alone > 0.6 * len(pitches)):
         strongest = np.sort(hz[np.argsort(power)[::-1][:5]])
         return Partials(tonal, (), len(hz) > 2, tuple(float(h) for h in strongest), harmonicity=harmonicity)
@@ -75,7 +79,7 @@ def _chords(frames: Frames, pitch: Pitch) -> tuple[tuple[float, ...], ...]:
         if note.end - note.start < 0.15:
             return ()
         hz, power, tonal = _lines(frames, note.start + 0.02, note.end - 0.02)
-        pitches, alone = _explained(hz, power) if tonal > 0.5 and len(hz) else ([note.hz], 0)
+        pitches, alone = _explained(hz, power, _whole(hz, note.hz)) if tonal > 0.5 and len(hz) else ([note.hz], 0)
         fine = _in_tune(pitches) and len(pitches) <= 5 and alone <= 0.6 * len(pitches)
         found.append(tuple(pitches) if fine else (note.hz,))
     several = sum(len(pitches) > 1 for pitches in found)
@@ -89,7 +93,7 @@ def _lines(frames: Frames, start: float, end: float) -> tuple[Floats, Floats, fl
 
     spectrum, width, length = _long_spectrum(frames, start, end)
     hertz = np.arange(len(spectrum)) * width
-    band = slice(int(60 / width), min(len(spectrum) - 3, int(TOP / width)))
+    band = slice(int(LOW / width), min(len(spectrum) - 3, int(TOP / width)))
     near = median_filter(spectrum, 2 * int(max(30.0, 8 / length) / width) + 1, mode="nearest")
     inner = spectrum[band]
     top = float(inner.max(initial=0))
@@ -124,12 +128,29 @@ def _long_spectrum(frames: Frames, start: float, end: float) -> tuple[Floats, fl
     return np.asarray(total, dtype=np.float64), frames.rate / padded, size / frames.rate
 
 
-def _explained(hz: Floats, power: Floats) -> tuple[list[float], int]:
-    """Fundamentals whose harmonics hold 98 % of the amplitude, and how many of them have no harmonic of their own."""
+def _whole(hz: Floats, pitch: float | None) -> float | None:
+    """The pitch, if lines without one at the pitch itself are its harmonics nevertheless: five and more, evenly spaced
+    (all of them or the odd ones), as those of a chord are not."""
+    if pitch is None:
+        return None
+    mine = _multiples(hz, pitch)
+    numbers = np.unique(np.round(hz[mine] / pitch))
+    steps = np.diff(numbers)
+    if len(numbers) < 5 or numbers[0] == 1 or mine.mean() < 0.8:
+        return None
+    return pitch if max(np.mean(steps == 1), np.mean(steps == 2)) >= 0.75 else None
+
+
+def _explained(hz: Floats, power: Floats, whole: float | None = None) -> tuple[list[float], int]:
+    """Fundamentals whose harmonics hold 98 % of the amplitude, and how many of them have no harmonic of their own;
+    `whole` is a fundamental without a line, which is taken first."""
     left, weight = np.ones(len(hz), dtype=bool), np.sqrt(power)
     strong = power > 1e-3 * power.max()
     pitches: list[float] = []
     alone = 0
+    if whole is not None:
+        pitches.append(whole)
+        left &= ~_multiples(hz, whole)
     while weight[left].sum() > 0.08 * weight.sum() and (left & strong).any() and len(pitches) < 8:
         best, score = -1, 0.0
         for at in np.flatnonzero(left & strong):
@@ -143,6 +164,13 @@ def _explained(hz: Floats, power: Floats) -> tuple[list[float], int]:
         pitches.append(float(hz[best]))
         left &= ~mine
     return sorted(pitches), alone
+
+
+def _holds(hz: Floats, power: Floats, pitch: float) -> bool:
+    """Whether a pitch has at least three harmonics, and 90 % of the power in them: the upper partials of a stiff string
+    are too high for a harmonic series, yet make no other pitch."""
+    mine = _multiples(hz, pitch)
+    return bool(mine.sum() >= 3 and power[mine].sum() > 0.9 * power.sum())
 
 
 def _multiples(hz: Floats, base: float) -> Flags:

@@ -85,14 +85,14 @@ def part_of(frames: Frames, track: Track, start: float, end: float) -> Part:
         first, last = first + 2, last - 2
     where = np.arange(first, max(last, first + 1))
     where = where[frames.active[where]] if frames.active[where].any() else where
-    power, hertz = frames.power[where], frames.hertz
+    power = frames.power[where]
     mean = power.mean(axis=0, dtype=np.float64)
-    noisy, voiced = float(noisiness_of(power, mean)), track.hz[where]
+    noisy, voiced = noisiness_of(power, mean, track, where), track.hz[where]
     share = float(np.isfinite(voiced).mean())
     hz = float(np.nanmedian(voiced)) if share > 0.5 else None
     kind: Kind = "pitched" if hz else "noise" if noisy > 0.7 else "tonal" if noisy < 0.35 else "mixed"
     level = float(decibels(np.mean(10 ** (frames.level[where] / 10))))
-    return Part(start, end, level, float(centroid_of(mean, hertz)), kind, hz)
+    return Part(start, end, level, float(centroid_of(mean, frames.hertz)), kind, hz)
 
 
 def _alike(a: Part, b: Part, by_pitch: bool, level: float = 7.0, semitones: float = 1.5) -> bool:

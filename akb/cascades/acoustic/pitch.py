@@ -9,6 +9,7 @@ import numpy as np
 from akb.cascades.acoustic.frames import Flags, Floats, Frames, runs
 
 LOWEST = 50.0  # Hz
+DEEPEST = 39.0  # Hz, of a clip that has hardly any pitch from LOWEST on
 PERIODIC = 0.3  # at most this part of the energy is not periodic in a voiced frame
 INTEGRATION = 0.025  # seconds
 PURE = 0.9  # share of the energy in one spectral peak, from which the frame is one sine
@@ -35,14 +36,13 @@ class Track:
 
 def track_of(frames: Frames) -> Track:
     """YIN (de Cheveigné and Kawahara 2002, steps 2 to 5) from 50 Hz to a sixth of the rate; a frame with nearly all
-    its energy in one spectral peak gets that peak's frequency instead."""
-    x, rate = _lowered(frames)
-    count = len(frames.level)
-    hz, aperiodic = np.full(count, np.nan), np.ones(count)
-    where = np.flatnonzero(frames.active)
-    for start in range(0, len(where), 400):
-        part = where[start : start + 400]
-        hz[part], aperiodic[part] = _yin(x, rate, part * frames.step)
+    its energy in one spectral peak gets that peak's frequency instead. Below 50 Hz a pitch is looked for only where
+    there is none above: with longer periods more that is not periodic would seem to be."""
+    hz, aperiodic = _periods(frames, LOWEST)
+    if (aperiodic[frames.active] > PERIODIC).mean() > 0.65:
+        deep, rest = _periods(frames, DEEPEST)
+        if ((deep < LOWEST) & (rest < PERIODIC))[frames.active].mean() > 0.8:
+            hz, aperiodic = deep, rest
     peak, share = _strongest(frames)
     pure = frames.active & (share > PURE) & (peak > 150)
     hz[pure] = peak[pure]
@@ -50,6 +50,18 @@ def track_of(frames: Frames) -> Track:
     hz[aperiodic > PERIODIC] = np.nan
     alone = float((share[frames.active] > 0.985).mean()) if frames.active.any() else 0.0
     return Track(_without_leaps(hz), aperiodic, alone)
+
+
+def _periods(frames: Frames, lowest: float) -> tuple[Floats, Floats]:
+    """Fundamental and aperiodicity of the sounding frames; NaN and 1 in the others."""
+    x, rate = _lowered(frames)
+    count = len(frames.level)
+    hz, aperiodic = np.full(count, np.nan), np.ones(count)
+    where = np.flatnonzero(frames.active)
+    for start in range(0, len(where), 400):
+        part = where[start : start + 400]
+        hz[part], aperiodic[part] = _yin(x, rate, part * frames.step, lowest)
+    return hz, aperiodic
 
 
 def _lowered(frames: Frames) -> tuple[Floats, float]:
@@ -61,10 +73,10 @@ def _lowered(frames: Frames) -> tuple[Floats, float]:
     return np.asarray(resample_poly(frames.samples, 1, factor)), frames.rate / factor
 
 
-def _yin(x: Floats, rate: float, times: Floats) -> tuple[Floats, Floats]:
+def _yin(x: Floats, rate: float, times: Floats, lowest: float) -> tuple[Floats, Floats]:
     from scipy import fft
 
-    width, lags = round(INTEGRATION * rate), int(rate / LOWEST) + 2
+    width, lags = round(INTEGRATION * rate), int(rate / lowest) + 2
     span = width + lags
     at = np.round(times * rate).astype(int)
     padded = np.concatenate([np.zeros(span), x, np.zeros(span)])

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from akb.cascades.acoustic.frames import Floats, Frames, decibels
+from akb.cascades.acoustic.frames import WINDOW, Floats, Frames, decibels
+from akb.cascades.acoustic.pitch import Track
 
+PARTED = 5 / WINDOW  # Hz; a Hann window does not part harmonics that are closer: its main lobe is 4 bins wide
+Power = NDArray[np.float32]
 WHITE = 0.561  # expected flatness of the power spectrum of white noise, exp(-0.5772)
 
 
@@ -18,8 +22,9 @@ class Spectrum:
     Attributes:
         centroid: Hz, of the power spectrum (the spectral centroid of Peeters 2004, with power for amplitude).
         low, high: Hz between which 80 % of the energy lies (10 % below, 10 % above).
-        noisiness: 0 (lines) to 1 (white within small bands): local spectral flatness over that of noise; None where
-            less than 0.06 s sounds.
+        noisiness: 0 (lines) to 1 (white within small bands): local spectral flatness over that of noise, or, of frames
+            with a pitch below 125 Hz, the root of the part of the energy that is not periodic; None where less than
+            0.08 s sounds.
         slope: dB per octave of the power density of a noise-like sound, 100 Hz to 10 kHz within its band; else None.
         straight: whether that slope holds over the band (a colour such as white or pink).
         cut_low, cut_high: Hz where a noise-like sound's band begins or ends steeply; None where it does not.
@@ -35,7 +40,7 @@ class Spectrum:
     cut_high: float | None = None
 
 
-def spectrum_of(frames: Frames) -> Spectrum:
+def spectrum_of(frames: Frames, track: Track) -> Spectrum:
     """Measures of the mean power spectrum of the sounding frames, from 30 Hz on."""
     first = int(np.searchsorted(frames.hertz, 30))
     mean = frames.power[frames.active].mean(axis=0, dtype=np.float64)[first:]
@@ -43,7 +48,7 @@ def spectrum_of(frames: Frames) -> Spectrum:
     total = np.cumsum(mean)
     low, high = (float(np.interp(q * total[-1], total, hertz)) for q in (0.1, 0.9))
     centroid = float(centroid_of(mean, hertz))
-    noisy = float(noisiness_of(frames.power[frames.active][:, first:], mean))
+    noisy = noisiness_of(frames.power[frames.active][:, first:], mean, track, np.flatnonzero(frames.active))
     if noisy < 0.7 or frames.active.sum() < 8:
         return Spectrum(centroid, low, high, noisy if frames.active.sum() >= 8 else None)
     levels, middles = _thirds(mean, hertz)
@@ -64,16 +69,20 @@ def centroid_of(power: Floats, hertz: Floats) -> Floats:
     return np.asarray((power @ hertz) / np.maximum(power.sum(axis=-1), 1e-30))
 
 
-def noisiness_of(power: Floats | np.ndarray[tuple[int, ...], np.dtype[np.float32]], mean: Floats) -> Floats:
-    """Local flatness (Johnston 1988, within bands of 16 bins) of the spectra without their tilt, weighted by the
-    amplitude of each band and divided by that of white noise."""
+def noisiness_of(power: Power, mean: Floats, track: Track, where: NDArray[np.intp]) -> float:
+    """How noise-like the frames `where` are, 0 to 1, of their spectra and the mean of these: local flatness (Johnston
+    1988, within bands of 16 bins) without the tilt of the mean, divided by that of white noise and weighted by the
+    amplitude of each band. Harmonics of a pitch below 125 Hz are not parted in a frame's spectrum and would pass for
+    noise: such a frame is as noise-like as the root of the part of its energy that is not periodic."""
     smooth = _tilt(mean)
     count = power.shape[-1] // 16
     shaped = power[..., : 16 * count].reshape(-1, count, 16)
     white = shaped / smooth[: 16 * count].reshape(count, 16) + 1e-12
-    flat = np.exp(np.log(white).mean(axis=-1)) / white.mean(axis=-1)
+    flat = np.exp(np.log(white).mean(axis=-1)) / white.mean(axis=-1) / WHITE
+    low = np.nan_to_num(track.hz[where], nan=PARTED) < PARTED
+    flat[low] = np.sqrt(track.aperiodic[where[low]])[:, None]
     weight = np.sqrt(shaped.sum(axis=-1, dtype=np.float64))
-    return np.asarray(np.clip((flat * weight).sum() / max(float(weight.sum()), 1e-30) / WHITE, 0, 1))
+    return float(np.clip((flat * weight).sum() / max(float(weight.sum()), 1e-30), 0, 1))
 
 
 def _tilt(mean: Floats) -> Floats:

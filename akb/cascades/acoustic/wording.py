@@ -36,26 +36,33 @@ VOCABULARY: frozenset[str] = frozenset(
 )
 
 
-def caption(measures: Measures) -> str:
+def caption(measures: Measures, whole: float | None = None) -> str:
     """A clip's measures as one paragraph of short sentences; what could not be measured is left out, or said to be
     unknown where a listener would expect it.
+
+    Args:
+        measures: of the clip, or of its beginning.
+        whole: seconds of the whole clip, where only its beginning was measured; infinite where that is not known.
 
     >>> import numpy as np
     >>> from akb.cascades.acoustic.measures import measure
     >>> caption(measure(np.zeros(16000), 16000))
     'The clip lasts 1.0 s. It is silent, or nearly so (below -80 dBFS).'
     """
-    return " ".join(_sentences(measures))
+    return " ".join(_sentences(measures, whole))
 
 
 def _say(phrase: str, /, **values: object) -> str:
     return PHRASES[phrase].format(**values)
 
 
-def _sentences(m: Measures) -> Iterator[str]:
-    yield _say("duration", s=seconds(m.seconds))
+def _sentences(m: Measures, whole: float | None) -> Iterator[str]:
+    if whole is None:
+        yield _say("duration", s=seconds(m.seconds))
+    else:
+        yield _say("cut unknown" if np.isinf(whole) else "cut", s=seconds(whole), heard=seconds(m.seconds))
     if m.silent:
-        yield _say("silent")
+        yield _say("silent" if whole is None else "cut silent")
         yield from _faults(m.faults)
         return
     assert m.events is not None

@@ -8,7 +8,10 @@ import numpy as np
 
 PHRASES: Mapping[str, str] = {
     "duration": "The clip lasts {s}.",
+    "cut": "The clip lasts {s}; only its first {heard} were heard, and are described here.",
+    "cut unknown": "The clip lasts more than {heard}; only its first {heard} were heard, and are described here.",
     "silent": "It is silent, or nearly so (below -80 dBFS).",
+    "cut silent": "What was heard is silent, or nearly so (below -80 dBFS).",
     # level
     "loudness": "The loudness is about {n} LUFS ({scale}).",
     "rms": "The level is about {n} dBFS RMS ({scale}).",

@@ -52,7 +52,7 @@ def admit(
     log: Annotated[
         list[Path] | None,
         typer.Option(
-            "--log", help="A log of readings that count as reviews, of akb bank verify or review. Repeatable."
+            "--log", help="A log of readings that count as reviews, of akb bank verify or review. May be repeated."
         ),
     ] = None,
     into: Annotated[Path | None, typer.Option(help="The bank's folder [default: akb-open].")] = None,

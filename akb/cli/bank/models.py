@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from akb.tasks.folder import Category, Folder, Subcategory
     from akb.types import Task
 
-Reader = Annotated[str, typer.Option("--with", help="The model, by a name as in akb eval --model.")]
+Reader = Annotated[str, typer.Option("--with", "-w", help="The model, by a name as in akb eval --model.")]
+LOG = "File that its readings are added to [default: readings-MODEL.jsonl]."
+SETTINGS = ("protocol", "model")
+Set = Annotated[list[str] | None, options.set_option(*SETTINGS)]
 Most = Annotated[
     float | None, typer.Option("--max-cost", min=0.0, help="Stop before this has cost more than so many US dollars.")
 ]
@@ -28,10 +31,11 @@ def verify(
     places: Places = None,
     only: Only = None,
     round_: Annotated[int, typer.Option("--round", min=1, help="Of building the bank.")] = 1,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="[default: readings-MODEL.jsonl].")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help=LOG)] = None,
     max_cost: Most = None,
     seed: Annotated[int, typer.Option(help="Of the option orders.")] = 0,
-    set_: options.Set = None,
+    set_: Set = None,
+    include: options.Include = None,
     json: options.Json = False,
 ) -> None:
     """Have a model read items blind: stem and shuffled options alone, and it may say that an item is not sound.
@@ -46,8 +50,8 @@ def verify(
     from akb.files import file_name
 
     items = items_of(places, only)
-    task = blind.BlindReading(_asking(blind.PROTOCOL, seed, set_), items)
-    run = _ask(with_, task, max_cost, set_)
+    task = blind.BlindReading(_asking(blind.PROTOCOL, seed, set_, include), items)
+    run = _ask(with_, task, max_cost, set_, include)
     by = f"{run.manifest.model}, a language model ({blind.PROTOCOL})"
     read = {item.id: words(item) for item in items}
     found = [one.model_copy(update={"words": read[one.item]}) for one in blind.readings(run, by, round_)]
@@ -83,7 +87,8 @@ def generate(
     ] = None,
     max_cost: Most = None,
     seed: Annotated[int, typer.Option(help="Of sampling; another seed asks anew.")] = 0,
-    set_: options.Set = None,
+    set_: Set = None,
+    include: options.Include = None,
     json: options.Json = False,
 ) -> None:
     """Have a model write candidates for a subcategory. They go to a file of their own, never into the bank.
@@ -103,8 +108,8 @@ def generate(
     place = _place(folder, subcategory)
     old = [item for _, item in read_items([target])] if target.exists() else []
     there = [item for item in (*items_of(places), *old) if item.subcategory == place[1].name]
-    task = writing.Writing(_asking(writing.PROTOCOL, seed, set_), place, count, there)
-    run = _ask(with_, task, max_cost, set_)
+    task = writing.Writing(_asking(writing.PROTOCOL, seed, set_, include), place, count, there)
+    run = _ask(with_, task, max_cost, set_, include)
     found = writing.harvest(run, there, run.manifest.model, names_used(places))
     write_whole(target, (item.model_dump_json() + "\n" for item in (*old, *found.items)))
     told = {"wanted": count, "candidates": len(found.items), "refused": list(found.refused), "file": str(target)}
@@ -116,18 +121,19 @@ def generate(
         report.show(f"  refused: {why}")
 
 
-def _ask(model: str, task: Task, max_cost: float | None, pairs: list[str] | None) -> Run:
+def _ask(model: str, task: Task, max_cost: float | None, pairs: list[str] | None, include: list[Path] | None) -> Run:
     from akb.evaluation import evaluate
 
-    changes = options.settings(pairs)
-    return evaluate(model, task, max_cost=max_cost, model_args=changes["model"], protocol_args=changes["protocol"])
+    changes = options.settings(pairs, SETTINGS)
+    return evaluate(model, task, include=include or (), max_cost=max_cost, model_args=changes["model"],
+                    protocol_args=changes["protocol"])  # fmt: skip
 
 
-def _asking(protocol: str, seed: int, pairs: list[str] | None) -> Asking:
+def _asking(protocol: str, seed: int, pairs: list[str] | None, include: list[Path] | None) -> Asking:
     from akb.tasks.asking import Asking
 
-    changes = options.settings(pairs)["protocol"]
-    return Asking(*options.registry(None).protocol(protocol, changes), seed)
+    changes = options.settings(pairs, SETTINGS)["protocol"]
+    return Asking(*options.registry(include).protocol(protocol, changes), seed)
 
 
 def _place(folder: Folder, wanted: str) -> tuple[Category, Subcategory]:

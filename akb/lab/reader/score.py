@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from akb.cascades.leaks import gives_away
+from akb.cascades.leaks import tells_apart
 from akb.lab.reader.corpus import turn
 from akb.lab.reader.describing import describe_all
 from akb.lab.reader.items import drawn
@@ -41,7 +41,7 @@ def evaluate(
     rows: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for item, caption in zip(items, captions, strict=True):
         both = by_characters(model, tokenizer, item, caption), by_characters(model, tokenizer, item, "")
-        told = "given away" if gives_away([caption], item.options, item.answer) else "not given away"
+        told = "options told apart by words" if tells_apart([caption], item.options) else "not told apart by words"
         for name in (item.template_id, item.category, item.needs, told, "all"):
             rows[name].append(both)
     return dict(rows)

@@ -1,14 +1,17 @@
 """Whether what is learned from is what will be tested on: the same audio, or a question that is nearly the same.
 
 Audio is compared by the hash of its encoded bytes: that finds a copied file, and not one that was coded anew or cut.
-Words are compared without case and punctuation: a training text holds a question if it has nearly all of the question's
-three-word sequences. Questions are told of; only audio is a reason to refuse, for "What is heard?" is asked anywhere.
+Words are compared without case, punctuation and forms of one letter (NFKC): a training text holds a question if it has
+nearly all of the question's three-word sequences. Where no spaces stand between words (Chinese, Japanese, Thai, Lao,
+Khmer, Burmese) each letter counts as one. Questions are told of; only audio is a reason to refuse, for "What is heard?"
+is asked anywhere.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -24,7 +27,12 @@ if TYPE_CHECKING:
 TASKS = ("lab-audio", "mmau", "mmar")
 NEARLY = 0.85  # of a question's three-word sequences
 SHORTEST = 5  # words; a question of fewer is compared as a whole
-_WORD = re.compile(r"[^\W_]+")
+VERSION = "2"  # of the way in which words are compared
+_ALONE = (  # letters of scripts without spaces between words
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff"
+)
+_WORD = re.compile(rf"(?=[{_ALONE}])[^\W_]|(?:(?![{_ALONE}])[^\W_])+")
 
 
 class Match(NamedTuple):
@@ -98,7 +106,7 @@ class Evaluated:
     @property
     def digest(self) -> str:
         """The identity of all that is compared."""
-        lines = [*sorted(self.clips), *sorted(text for _, text in self.questions)]
+        lines = [VERSION, *sorted(self.clips), *sorted(text for _, text in self.questions)]
         return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -119,8 +127,12 @@ def gather(registry: Registry, names: Sequence[str] | None = None) -> Evaluated:
 
 
 def normalised(text: str) -> list[str]:
-    """A text's words, without case and punctuation."""
-    return _WORD.findall(text.casefold())
+    """A text's words, without case and punctuation, in one form of each letter.
+
+    >>> normalised("Isn't it CAFE\u0301? 谁在说话？")
+    ['isn', 't', 'it', 'café', '谁', '在', '说', '话']
+    """
+    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
 def _threes(words: Sequence[str]) -> set[str]:

@@ -12,6 +12,7 @@ the file's folder. Ours also tell kind, type, duration and audio_sha256.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -25,6 +26,7 @@ from akb.lalm.data.manifest import library
 from akb.lalm.data.pool import AUDIO
 from akb.strict import parse, read_jsonl
 
+LONGEST = 1e6  # seconds; what is more is no duration, or one in another unit
 _READ = 1024  # rows of a Parquet file at a time
 
 
@@ -47,6 +49,11 @@ def _listed(value: Any) -> Any:
     return found
 
 
+def _is_null(value: Any) -> bool:
+    """Nothing; tables of numbers have NaN in its place."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
 class Sounding(_Theirs):
     """A clip in a message: its path, and the words that are spoken in it."""
 
@@ -56,7 +63,7 @@ class Sounding(_Theirs):
     @field_validator("text", mode="before")
     @classmethod
     def _nothing_is_empty(cls, value: Any) -> Any:
-        return "" if value is None else value
+        return "" if _is_null(value) else value
 
 
 class Turn(_Theirs):
@@ -69,7 +76,7 @@ class Turn(_Theirs):
     @field_validator("audios", mode="before")
     @classmethod
     def _as_released(cls, value: Any) -> Any:
-        found = _listed(value) or ()
+        found = () if _is_null(value) else _listed(value) or ()
         return [{"audio": one} if isinstance(one, str) else one for one in found] if isinstance(found, list) else found
 
     @model_validator(mode="after")
@@ -106,18 +113,19 @@ class Row(_Theirs):
     response: str
     kind: str = ""
     type: str = ""
-    duration: float | None = None
+    duration: float | None = Field(default=None, gt=0, le=LONGEST, allow_inf_nan=False)
     audio_sha256: tuple[str, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
     def _as_released(cls, data: Any) -> Any:
-        """Nulls are as if they were not there."""
+        """Nulls are as if they were not there. An id that is a number may have come to be a float by them."""
         if not isinstance(data, Mapping):
             return data
-        found = {name: value for name, value in data.items() if value is not None}
-        if isinstance(found.get("id"), int):
-            found["id"] = str(found["id"])
+        found = {name: value for name, value in data.items() if not _is_null(value)}
+        number = found.get("id")
+        if isinstance(number, int) or (isinstance(number, float) and number.is_integer()):
+            found["id"] = str(int(number))
         return found
 
     @field_validator("messages", mode="before")
@@ -130,6 +138,13 @@ class Row(_Theirs):
     def _is_something(cls, value: Any) -> Any:
         if not (value.strip() if isinstance(value, str) else value):
             raise ValueError("there is nothing in it")
+        return value
+
+    @field_validator("messages")
+    @classmethod
+    def _is_to_be_replied_to(cls, value: tuple[Turn, ...]) -> tuple[Turn, ...]:
+        if value and value[-1].role != "user":
+            raise ValueError(f"the last is the {value[-1].role}'s, and `response` is learned as a reply to the user's")
         return value
 
     @model_validator(mode="after")
@@ -170,9 +185,14 @@ def read(path: Path, audio: Path | None = None) -> Iterator[Row]:
     Raises:
         AkbError: a row is not of the schema; with file and line.
     """
-    folder = audio if audio is not None else path if path.is_dir() else path.parent
+    folder = audio if audio is not None else home(path)
     for where, data in _records(path):
         yield parse(Row, data, where).placed(folder.absolute())
+
+
+def home(path: Path) -> Path:
+    """The folder that paths of audio are relative to, where none is told."""
+    return path if path.is_dir() else path.parent
 
 
 def _records(path: Path) -> Iterable[tuple[str, Mapping[str, Any]]]:
@@ -196,6 +216,10 @@ def _folder(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
             raise AkbError(f"the dataset cannot be loaded: {error}", where=str(path)) from None
         yield from ((f"{path} row {number}", row) for number, row in enumerate(found))
         return
+    if (path / "dataset_dict.json").is_file():
+        splits = sorted((one.parent.name for one in path.glob("*/state.json")), key=lambda name: name != "train")
+        raise AkbError(f"the dataset has splits: {', '.join(splits)}", where=str(path),
+                       fix=f"Name one: {path / next(iter(splits), 'train')}")  # fmt: skip
     files = sorted(file for file in path.rglob("*") if file.suffix.lower() in (".jsonl", ".parquet"))
     if not files:
         raise AkbError("no JSONL or Parquet file lies in this folder", where=str(path))

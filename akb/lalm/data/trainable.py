@@ -37,9 +37,9 @@ def prompting_for(recipe: Recipe, include: Sequence[Path] = ()) -> Prompting | N
     if find_spec("torch") is None or find_spec("transformers") is None:
         return None
     from akb.adapters import snapshot
-    from akb.lalm.encoder import taps_of
     from akb.lalm.kept import card_of, ear_of
     from akb.lalm.saving import prompting_of
+    from akb.lalm.shapes import taps_of
 
     where = f"{recipe.where}: encoder"
     name = ear_of(recipe, include)

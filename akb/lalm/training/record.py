@@ -72,11 +72,12 @@ def begun(recipe: Recipe, data: Path, include: Sequence[Path] = (), *, own: bool
         raise AkbError("there is no training data", where=str(data),
                        fix=f"Make it first: akb lalm data {plain_name(recipe)}" if own else "")  # fmt: skip
     data_sha256 = origin.sha256(data)
-    notes = origin.notes(data, data_sha256, recipe, plain_name(recipe), include) if own else ()
     card = card_of(recipe, include)
     versions = [snapshot.find(name, revision) for name, revision in
                 ((card.model, card.revision), (ear_of(recipe, include), recipe.encoder.revision))]  # fmt: skip
     backbone, encoder = (f"{version.name} {version.revision}" for version in versions)
+    name, revision = plain_name(recipe), versions[0].revision
+    notes = origin.notes(data, data_sha256, recipe, name, include, revision) if own else ()
     return Run(akb=metadata.version("akb"), recipe=recipe.model_dump(mode="json"), data=str(data.resolve()),
                data_sha256=data_sha256, backbone=backbone, encoder=encoder, notes=notes)  # fmt: skip
 
@@ -105,9 +106,7 @@ def check_same(now: Run, then: Run, folder: Path) -> None:
     Raises:
         AkbError: the recipe, the data, the backbone or the encoder changed; names the fields.
     """
-    old, new = dict(_leaves(then.recipe)), dict(_leaves(now.recipe))
-    changed = [f"{name} was {_shown(old, name)} and is {_shown(new, name)}"
-               for name in sorted({*old, *new}) if old.get(name) != new.get(name) and name not in FREE]  # fmt: skip
+    changed = [f"{name} was {was} and is {is_}" for name, was, is_ in differences(then.recipe, now.recipe)]
     if now.format != then.format:
         changed.append("an earlier akb began it, whose rows come in another order")
     if now.data_sha256 != then.data_sha256:
@@ -118,6 +117,13 @@ def check_same(now: Run, then: Run, folder: Path) -> None:
     if changed:
         raise AkbError(f"the training that stands here cannot go on, for {'; '.join(changed)}", where=str(folder),
                        fix="Set them back, or begin anew with --fresh (what stands is then removed).")  # fmt: skip
+
+
+def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Fields in which two recipes differ, but for those that move no number: name, as it was, as it is."""
+    old, new = dict(_leaves(then)), dict(_leaves(now))
+    return [(name, _shown(old, name), _shown(new, name))
+            for name in sorted({*old, *new}) if old.get(name) != new.get(name) and name not in FREE]  # fmt: skip
 
 
 def _shown(leaves: Mapping[str, Any], name: str) -> str:

@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+from akb.adapters.loading import lacks_memory
 from akb.errors import AkbError, missing_extra
 from akb.files import explained, take_lock
 from akb.lalm.data import rows as data_rows
 from akb.lalm.recipe import Recipe
 from akb.lalm.saving import Grounded, fill, untrained
-from akb.lalm.training import batching, curves, features, memory, record, rows
+from akb.lalm.training import batching, curves, features, memory, origin, record, rows, stored
 from akb.lalm.training.checkpoints import Checkpoints
 from akb.lalm.training.loop import Loop
+from akb.lalm.training.outline import CHANGED, asked, held_out, outlined
 from akb.lalm.training.record import ROOM
 from akb.lalm.training.sharded import is_sharded
 from akb.lalm.training.stopping import Stop
+from akb.lalm.training.stored import Data
 from akb.lalm.training.watching import Log, Silent, Watch
 from akb.strict import read_jsonl
 
-
-@dataclass
-class Data:
-    """Rows as the model reads them, and their clips."""
-
-    train: rows.Rows
-    held: rows.Rows
-    clips: dict[str, rows.Clip]
+ROWS = "rows"  # the folder in which they are kept
 
 
 @dataclass
@@ -91,20 +88,19 @@ class Session:
         for note in run.notes:
             self.watch.note(f"note: {note}")
         share = batching.share(self.recipe.train, self.accelerator.num_processes, self.recipe.where)
+        device = str(self.accelerator.device)
+        room = memory.Room(self.recipe, share, device, memory.free(device), self.include)
         if not is_sharded(self.accelerator):
-            memory.must_fit(self.recipe, share, str(self.accelerator.device), self.include)
-        grounded = untrained(self.recipe, include=self.include, device=str(self.accelerator.device))
-        made = self._data(grounded)
+            room.check()
+        with room.explained():
+            grounded = untrained(self.recipe, include=self.include, device=device)
+        made = self._data(grounded, run)
         loop, run = self._loop(grounded, made, share, run, stop)
         started = time.monotonic()
-        try:
+        with room.explained():
             self._begin(loop, run)
             with stop.finishing():
                 loop.run()
-        except RuntimeError as error:
-            if not memory.is_lacking(error):
-                raise
-            raise memory.explained(grounded, share, self.include) from None
         return self._finished(loop, run, time.monotonic() - started)
 
     def _begin(self, loop: Loop, run: record.Run) -> None:
@@ -119,21 +115,51 @@ class Session:
 
     # -- what is made ready --
 
-    def _data(self, grounded: Grounded) -> Data:
-        """Rows and clips; what is wrong with them is told before anything is computed."""
-        recipe, ear = self.recipe, grounded.model.encoder
+    def _data(self, grounded: Grounded, run: record.Run) -> Data:
+        """Rows and clips, from disk where they are there; what is wrong with them is told before anything is computed.
+
+        One process makes them.
+        """
+        folder, launch, main = self.place / ROWS, [uuid4().hex], self.accelerator.is_main_process
+        if several := self.accelerator.num_processes > 1:
+            from accelerate.utils import broadcast_object_list
+
+            broadcast_object_list(launch)
+        outcome = stored.FAILED
+        try:
+            made = stored.digest(run, grounded, self._audio)
+            if main and not stored.is_whole(folder, made):
+                stored.write(folder, made, self._tokenised(grounded, run))
+            outcome = stored.MADE
+        finally:
+            if main and several:
+                stored.tell(self.place, launch[0], outcome)
+        if not main:
+            stored.wait(self.place, launch[0])
+        return stored.read(folder)
+
+    @property
+    def _audio(self) -> Path:
+        """The folder that the rows' paths are relative to."""
+        return self.audio or data_rows.home(self.data)
+
+    def _tokenised(self, grounded: Grounded, run: record.Run) -> Data:
+        """Rows from the file, which is read twice: once for what they hear, and once for what they say."""
+        recipe, ear, seed = self.recipe, grounded.model.encoder, self.recipe.seeds.data
         assert ear is not None
-        found = list(islice(data_rows.read(self.data, self.audio), recipe.data.rows))
-        if not found:
+        of = outlined(self._found(), ear.extractor.n_samples, ear.rate, spoken=recipe.data.shuffled)
+        if not of.rows:
             raise AkbError("there is no row to train on", where=str(self.data))
-        clips = rows.clips(found, ear.extractor.n_samples, ear.rate)
-        train, held = rows.held_out(found, clips, recipe.train.held_out, recipe.seeds.data)
-        if recipe.data.shuffled:
-            train = rows.shuffled(train, clips, recipe.seeds.data)
-            held = rows.shuffled(held, clips, recipe.seeds.data) if rows.clips_differ(held, clips) else []
-        longest = recipe.train.max_length
-        return Data(rows.tokenised(train, grounded.prompting, clips, longest),
-                    rows.tokenised(held, grounded.prompting, clips, longest), clips)  # fmt: skip
+        out = held_out(of, recipe.train.held_out, seed)
+        told = asked(self._found(), of, out, seed if recipe.data.shuffled else None)
+        train, held = rows.tokenised(told, grounded.prompting, recipe.train.max_length,
+                                     lambda done: self.watch.stage("rows read", done, of.rows))  # fmt: skip
+        if origin.sha256(self.data) != run.data_sha256:
+            raise AkbError(CHANGED, where=str(self.data), fix="Give the same command again.")
+        return Data(train, held, of.clips)
+
+    def _found(self) -> Iterator[data_rows.Row]:
+        return islice(data_rows.read(self.data, self._audio), self.recipe.data.rows)
 
     def _loop(self, grounded: Grounded, made: Data, share: batching.Share, run: record.Run, stop: Stop
               ) -> tuple[Loop, record.Run]:  # fmt: skip
@@ -191,7 +217,7 @@ class Session:
                 features.fill(cache, ear, wanted, lambda done, of: self.watch.stage("clips encoded", done, of),
                               accelerator.process_index, accelerator.num_processes, lambda: stop.told)  # fmt: skip
         except RuntimeError as error:
-            if not memory.is_lacking(error):
+            if not lacks_memory(error):
                 raise
             raise AkbError(f"{features.SHARD} clips at a time cannot be encoded in the memory of {accelerator.device}",
                            where=self.recipe.where, fix="Make room there, or set train.cache=off (--set): clips are "

@@ -36,6 +36,14 @@ const akb = {};
   akb.range = (low, high, digits = 1) =>
     known(low) && known(high) ? `${minus((100 * low).toFixed(digits))} to ${minus((100 * high).toFixed(digits))}` : akb.none;
   akb.points = (x) => (known(x) ? (x > 0 ? "+" : "") + minus((100 * x).toFixed(1)) : akb.none);
+  // a number of any unit ("%" or none): per cent with one digit, others with at least four that count
+  akb.value = (x, unit) => {
+    if (!known(x)) return akb.none;
+    const digits = Math.max(4, Math.trunc(Math.abs(x)).toString().length);
+    return minus(unit === "%" ? x.toFixed(1) : String(+x.toPrecision(Math.min(digits, 17))));
+  };
+  akb.tick = (x) => minus(String(x));
+  akb.values = (low, high, unit) => (known(low) && known(high) ? `${akb.value(low, unit)} to ${akb.value(high, unit)}` : akb.none);
   akb.num = (x, digits = 2) => (known(x) ? minus(x.toFixed(digits)) : akb.none);
   akb.span = (pair, digits = 2) => (pair && known(pair[0]) && known(pair[1]) ? `${akb.num(pair[0], digits)} to ${akb.num(pair[1], digits)}` : akb.none);
   akb.p = (x) => (known(x) ? (x < 0.0001 ? "< .0001" : x.toFixed(4).replace(/^0/, "")) : akb.none);
@@ -57,6 +65,8 @@ const akb = {};
     return found.protocol === location.protocol && found.host === location.host ? found.href : null;
   };
 
+  // a text that fits into so many characters
+  akb.short = (text, most) => (text.length > most ? `${text.slice(0, Math.max(1, most - 1))}\u2026` : text);
   akb.link = (page, values, label, attributes) => akb.el("a", { href: akb.address(page, values), ...attributes }, label);
   akb.address = (page, values) => `${page}.html#${new URLSearchParams(values)}`;
   akb.fail = (text, where = "problem") => {

@@ -72,15 +72,16 @@
     if (!found) return el("p", null, "No comparisons were computed for this column.");
     const name = (slug) => akb.model(board, slug)?.name || slug;
     const room = akb.domain([0, ...found.neighbours.flatMap((one) => [one.low, one.high])]);
+    if (!found.neighbours.length) return el("p", null, "One model has results in this column, so there is nothing to compare.");
     const held = found.neighbours.filter(holds).length;
     const facts = [`${held} of the ${found.neighbours.length} gaps between neighbours hold after Holm's correction at 5 %.`,
-      found.cochran ? `Cochran's Q over all models: ${akb.num(found.cochran.q, 1)}, p ${akb.p(found.cochran.p)}.` : "",
-      akb.known(found.mdd) ? `Differences below about ${akb.points(found.mdd).replace("+", "")} points cannot be told apart here (80 % power).` : ""];
+      found.cochran ? `Cochran's Q over all models but baselines: ${akb.num(found.cochran.q, 1)}, p ${akb.p(found.cochran.p)}.` : "",
+      akb.known(found.mdd) ? `A true difference of ${akb.points(found.mdd).replace("+", "")} points is found here with a chance of about 80 % by one test, before Holm; smaller ones are found less often.` : ""];
     return [el("p", null, facts.filter(Boolean).join(" ")), akb.table({
       caption: `Neighbours on the board, ${akb.columnName(chosen)}: difference in points with 95 % interval, on the same items`, rows: found.neighbours,
       columns: [
-        { key: "a", label: "Model", head: true, cell: (one) => akb.link("model", { m: one.a, col: chosen.key }, name(one.a)), value: (one) => name(one.a) },
-        { key: "b", label: "against", value: (one) => name(one.b), cell: (one) => akb.link("model", { m: one.b, col: chosen.key }, name(one.b)) },
+        { key: "a", label: "Model", head: true, class: "name", cell: (one) => akb.link("model", { m: one.a, col: chosen.key }, name(one.a)), value: (one) => name(one.a) },
+        { key: "b", label: "against", class: "name", value: (one) => name(one.b), cell: (one) => akb.link("model", { m: one.b, col: chosen.key }, name(one.b)) },
         { key: "difference", label: "Difference, points", class: "score", down: true, value: (one) => one.difference, axis: akb.axis(room, 0),
           cell: (one) => akb.interval(one.difference, one.low, one.high, room, 0, akb.points) },
         { key: "p", label: "p", class: "num", value: (one) => one.p, cell: (one) => akb.p(one.p) },

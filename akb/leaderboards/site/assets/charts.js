@@ -39,6 +39,21 @@
     return [low - room, high + room];
   };
 
+  // a plot in a box of its own: draw(width) makes the picture for the width there is, and again when that changes
+  akb.plot = (label, draw) => {
+    const box = el("div", { class: "plotbox", role: "group", "aria-label": label });
+    let drawn = 0;
+    const fit = () => {
+      if (!box.isConnected) return window.removeEventListener("resize", fit);
+      const wide = Math.max(280, box.clientWidth);
+      if (wide !== drawn) akb.put(box, draw(wide));
+      drawn = wide;
+    };
+    window.addEventListener("resize", fit);
+    queueMicrotask(fit); // by then the box is on the page
+    return box;
+  };
+
   const W = 128;
   akb.axis = (domain, mark, show = (x) => String(+(100 * x).toFixed(1)).replace("-", "\u2212")) => {
     const x = akb.scale(...domain, 8, W - 8);

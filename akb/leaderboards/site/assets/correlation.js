@@ -5,20 +5,27 @@
   const same = (one, state) => one.x === state.x && one.y === state.y;
 
   function numbers(pair) {
-    const lofo = pair.lofo ? `${akb.span(pair.lofo)}${pair.lofo[2] ? `, lowest without ${pair.lofo[2]}` : ""}` : akb.none;
-    return akb.facts([["Models", pair.n], ["Pearson r", akb.num(pair.pearson)], ["95 % interval (Fisher)", akb.span(pair.fisher)], ["95 % interval (BCa bootstrap)", akb.span(pair.bca)],
+    const left = (found) => (found ? `${akb.span(found)}${found[2] ? `, lowest without ${found[2]}` : ""}` : akb.none);
+    const freed = akb.known(pair.disattenuated) ? `${akb.num(pair.disattenuated)}${pair.shares ? ", were their errors independent; the two share questions" : ""}` : "not known";
+    return akb.facts([["Models", pair.n], ["Pearson r", akb.num(pair.pearson)], ["95 % interval (Fisher), over models", akb.span(pair.fisher)], ["95 % interval (BCa bootstrap), over models", akb.span(pair.bca)],
+      ["95 % interval over models and questions", pair.joint ? akb.span(pair.joint) : "not known: it takes runs of both"],
       ["p (permutation)", akb.p(pair.p_perm)], ["p after Holm, over the pairs here", akb.p(pair.p_holm)], ["Spearman", `${akb.num(pair.spearman)} (${akb.span(pair.spearman_interval)})`],
-      ["Kendall", akb.num(pair.kendall)], ["r with one family left out", lofo],
-      ["r given log size", pair.partial_size ? `${akb.num(pair.partial_size.r)}, p ${akb.p(pair.partial_size.p)}` : "not known"]]);
+      ["Kendall", akb.num(pair.kendall)], ["r with one model left out", left(pair.lomo)], ["r with one family left out", left(pair.lofo)],
+      ["r given log size", pair.partial_size ? `${akb.num(pair.partial_size.r)}, p ${akb.p(pair.partial_size.p)}` : "not known"],
+      ["r freed of the noise of questions", freed]]);
   }
 
   function regret(pair) {
-    if (!pair.regret || !pair.regret.length) return [];
-    const room = akb.domain([0, ...pair.regret.flatMap((one) => [one.low, one.high, one.loss])]);
-    return [el("h2", null, "The decision: what choosing by a predictor costs"), el("p", null, `Points of ${pair.y} lost against the best model when the one is taken that the predictor puts first; 0 is the best choice.`),
-      akb.table({ caption: `Regret for ${pair.y}, in points, with 95 % interval`, rows: pair.regret, sort: { key: "loss", down: false }, columns: [
-        { key: "predictor", label: "Predictor", head: true, value: (one) => one.predictor },
-        { key: "loss", label: "Points lost", class: "score", value: (one) => one.loss, axis: akb.axis(room, 0), cell: (one) => akb.interval(one.loss, one.low, one.high, room, 0, (x) => akb.points(x).replace("+", "")) }] })];
+    if (!pair.regret) return [];
+    const { n, among, losses } = pair.regret, unit = pair.yunit;
+    const room = akb.domain([0, ...losses.flatMap((one) => [one.low, one.high, one.loss])], unit === "%" ? 2 : 0);
+    const lost = unit === "%" ? "Points" : "Units";
+    return [el("h2", null, "The decision: what choosing by a predictor costs"), el("p", null, `${lost} of ${pair.y} that are lost against the best candidate when the one is taken that the predictor puts first: ` +
+      `the mean over all choices among ${among} of the ${n} models that have ${pair.y} and every predictor here. 0: always the best; chance: any candidate.`),
+      akb.table({ caption: `Regret for ${pair.y}, ${unit === "%" ? "in points" : "in its own unit"}, with 95 % interval`, rows: losses, sort: { key: "loss", down: false }, columns: [
+        { key: "predictor", label: "Predictor", head: true, class: "name", value: (one) => one.predictor },
+        { key: "loss", label: `${lost} lost`, class: "score", value: (one) => one.loss, axis: akb.axis(room, 0, akb.tick),
+          cell: (one) => akb.interval(one.loss, one.low, one.high, room, 0, (x) => akb.value(x, unit), (low, high) => akb.values(low, high, unit)) }] })];
   }
 
   const open = (pair) => akb.address("correlation", { x: pair.x, y: pair.y });
@@ -27,7 +34,7 @@
     const spans = (pair, digits) => akb.span(pair, digits);
     const both = (value, interval) => [akb.num(value), el("br"), el("span", { class: "faint" }, spans(interval))];
     return akb.table({ caption: "All pairs: r over the models, with 95 % intervals; p by permutation, and after Holm over the pairs here", rows: pairs, columns: [
-      { key: "pair", label: "Pair", head: true, value: (one) => `${one.x} ~ ${one.y}`, cell: (one) => el("a", { href: open(one) }, `${one.x} ~ ${one.y}`) },
+      { key: "pair", label: "Pair", head: true, class: "name", value: (one) => `${one.x} ~ ${one.y}`, cell: (one) => el("a", { href: open(one) }, `${one.x} ~ ${one.y}`) },
       { key: "n", label: "n", class: "num", value: (one) => one.n },
       { key: "pearson", label: "Pearson (Fisher)", class: "num", down: true, value: (one) => one.pearson, cell: (one) => both(one.pearson, one.fisher) },
       { key: "bca", label: "BCa", class: "num", value: (one) => one.bca?.[0], cell: (one) => spans(one.bca) },
@@ -59,12 +66,7 @@
       found = await akb.load("correlation");
     } catch {
       akb.at("there").hidden = true;
-      akb.fail("This board shows no correlations: data/correlation.js is not in the folder. They are written where the same models have results in two columns at least, or where a table of results was given.");
-      return;
-    }
-    if (!found.pairs.length) {
-      akb.at("there").hidden = true;
-      akb.fail("This board shows no correlations: no two columns have three models in common.");
+      akb.fail("This board shows no correlations: data/correlation.js is not in the folder. They are written where four models or more have results in a text column and in one that is not text, or where a table of results was given (--correlate).");
       return;
     }
     const pair = found.pairs.find((one) => same(one, state)) || found.pairs[0];

@@ -4,28 +4,33 @@
   const { el, svg } = akb;
   const title = (node) => node.title || node.name;
 
-  // categories: point and 95 % interval, and those of another model below each
+  // categories: point and 95 % interval, and those of another model below each; where there is little room, names stand above
   function plot(column, model, other) {
     const rows = column.categories.map((one) => ({ one, a: akb.own(akb.result(model, column.key)?.categories, one.name),
       b: other && akb.own(akb.result(other, column.key)?.categories, one.name) }));
     const room = akb.domain([column.chance, ...rows.flatMap((row) => [row.a, row.b]).flatMap((r) => [r?.low, r?.high])]);
-    const wide = 640, left = 176, step = other ? 40 : 30, top = 10, bottom = top + rows.length * step;
-    const x = akb.scale(...room, left, wide - 20);
-    const whisker = (r, y, kind) => (r ? [svg("line", { x1: x(r.low), x2: x(r.high), y1: y, y2: y, class: `whisker ${kind}` }),
+    const told = rows.map((row) => `${title(row.one)}: ${akb.pct(row.a?.accuracy)} (${akb.range(row.a?.low, row.a?.high)}), n ${row.one.n}`).join("; ");
+    const whisker = (x, r, y, kind) => (r ? [svg("line", { x1: x(r.low), x2: x(r.high), y1: y, y2: y, class: `whisker ${kind}` }),
       [r.low, r.high].map((end) => svg("line", { x1: x(end), x2: x(end), y1: y - 4, y2: y + 4, class: `whisker ${kind}` })),
       kind ? svg("rect", { x: x(r.accuracy) - 4, y: y - 4, width: 8, height: 8, class: `dot ${kind}` }) : svg("circle", { cx: x(r.accuracy), cy: y, r: 4.5, class: "dot" })] : null);
-    const told = rows.map((row) => `${title(row.one)}: ${akb.pct(row.a?.accuracy)} (${akb.range(row.a?.low, row.a?.high)}), n ${row.one.n}`).join("; ");
-    const picture = svg("svg", { class: "plot", viewBox: `0 0 ${wide} ${bottom + 44}`, role: "img", "aria-labelledby": "cat-title cat-desc" },
-      svg("title", { id: "cat-title" }, `Accuracy by category of ${model.name}${other ? ` and ${other.name}` : ""}`), svg("desc", { id: "cat-desc" }, told),
-      akb.ticks(...room, 6).map((tick) => [svg("line", { x1: x(tick), x2: x(tick), y1: top, y2: bottom, class: "grid" }), svg("text", { x: x(tick), y: bottom + 16, class: "tick" }, +(100 * tick).toFixed(1))]),
-      akb.known(column.chance) ? svg("line", { x1: x(column.chance), x2: x(column.chance), y1: top, y2: bottom, class: "chance" }) : null,
-      rows.map((row, i) => {
-        const y = top + (i + 0.5) * step;
-        return [svg("text", { x: left - 10, y: y + 4, class: "label end" }, `${title(row.one)} (n ${row.one.n})`), whisker(row.a, other ? y - 8 : y, ""), other ? whisker(row.b, y + 8, "other") : null];
-      }),
-      svg("text", { x: (left + wide - 20) / 2, y: bottom + 36, class: "tick" }, "Accuracy, %, with 95 % interval; dashed: chance"));
+    const draw = (wide) => {
+      const narrow = wide < 480, left = narrow ? 12 : 176, above = narrow ? 18 : 0;
+      const step = (other ? 40 : 30) + above, top = 10, bottom = top + rows.length * step;
+      const x = akb.scale(...room, left, wide - 20);
+      const label = (one, y) => (narrow ? svg("text", { x: left, y: y - step / 2 + 12, class: "label" }, `${akb.short(title(one), 36)} (n ${one.n})`)
+        : svg("text", { x: left - 10, y: y + 4, class: "label end" }, `${akb.short(title(one), 18)} (n ${one.n})`));
+      return svg("svg", { class: "plot", viewBox: `0 0 ${wide} ${bottom + 44}`, role: "img", "aria-labelledby": "cat-title cat-desc" },
+        svg("title", { id: "cat-title" }, `Accuracy by category of ${model.name}${other ? ` and ${other.name}` : ""}`), svg("desc", { id: "cat-desc" }, told),
+        akb.ticks(...room, narrow ? 4 : 6).map((tick) => [svg("line", { x1: x(tick), x2: x(tick), y1: top, y2: bottom, class: "grid" }), svg("text", { x: x(tick), y: bottom + 16, class: "tick" }, +(100 * tick).toFixed(1))]),
+        akb.known(column.chance) ? svg("line", { x1: x(column.chance), x2: x(column.chance), y1: top, y2: bottom, class: "chance" }) : null,
+        rows.map((row, i) => {
+          const y = top + (i + 0.5) * step, line = y + above / 2;
+          return [label(row.one, y), whisker(x, row.a, other ? line - 8 : line, ""), other ? whisker(x, row.b, line + 8, "other") : null];
+        }),
+        svg("text", { x: (left + wide - 20) / 2, y: bottom + 36, class: "tick" }, "Accuracy, %, with 95 % interval; dashed: chance"));
+    };
     const legend = other ? el("p", { class: "legend" }, el("span", { class: "key" }, "\u25cf "), model.name, "  ", el("span", { class: "key other" }, "\u25a0 "), other.name) : null;
-    return el("figure", null, el("div", { class: "scroll plain", role: "region", tabindex: "0", "aria-label": "Accuracy by category" }, picture), legend ? el("figcaption", null, legend) : null);
+    return el("figure", null, akb.plot("Accuracy by category", draw), legend ? el("figcaption", null, legend) : null);
   }
 
   function heat(column, result) {
@@ -54,7 +59,7 @@
     if (!found.length) return el("p", null, "No comparison with another model was computed.");
     const room = akb.domain([0, ...found.flatMap((one) => [one.low, one.high])]);
     return akb.table({ caption: "This model less the other, in points, on the same items, with 95 % interval; p is not corrected for how many pairs stand here", rows: found, sort: { key: "difference", down: false }, columns: [
-      { key: "name", label: "Other model", head: true, value: (one) => one.name, cell: (one) => akb.link("model", { m: one.slug, col: column.key }, one.name) },
+      { key: "name", label: "Other model", head: true, class: "name", value: (one) => one.name, cell: (one) => akb.link("model", { m: one.slug, col: column.key }, one.name) },
       { key: "difference", label: "Difference, points", class: "score", down: true, value: (one) => one.difference, axis: akb.axis(room, 0), cell: (one) => akb.interval(one.difference, one.low, one.high, room, 0, akb.points) },
       { key: "p", label: "p", class: "num", value: (one) => one.p, cell: (one) => akb.p(one.p) }] });
   }
