@@ -77,8 +77,8 @@ def build(store: Store, out: Path, registry: Registry, *, draws: int = boards.DR
 
 
 def rounded(value: Any, small: bool = False) -> Any:
-    """JSON with numbers of 8 digits after the point; what is not a number is null. They are rounded once more where they
-    are shown, so that more are kept than a reader sees: of 24.650129 % a page must make 24.7 % as `akb eval` does.
+    """JSON with numbers of 8 digits after the point; what is not a number is null. They are rounded once more where
+    they are shown, so more are kept than a reader sees: of 24.650129 % a page must make 24.7 %, as `akb eval` does.
 
     Args:
         small: numbers below 1 keep 5 significant digits; a p (a key of `P_VALUES`) always does, for it is never 0.

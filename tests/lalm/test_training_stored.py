@@ -415,3 +415,20 @@ def test_other_processes_wait_until_it_is_told_that_rows_are_made_or_cannot_be(
     stored.tell(tmp_path, "this", stored.FAILED)
     with pytest.raises(AkbError, match="the first process could not read the rows"):
         stored.wait(tmp_path, "this")
+
+
+def test_a_folder_that_another_machine_does_not_see_is_told_and_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored, "WAIT", 0.01)
+    monkeypatch.setattr(stored, "SEEN", 0.05)
+    with pytest.raises(AkbError, match="one folder that all machines share"):
+        stored.wait(tmp_path, "this")
+    stored.tell(tmp_path, "this", stored.BEGUN)  # seen, and not over: waited for beyond that time
+    waiting = threading.Thread(target=stored.wait, args=(tmp_path, "this"), daemon=True)
+    waiting.start()
+    waiting.join(0.3)
+    assert waiting.is_alive()
+    stored.tell(tmp_path, "this", stored.MADE)
+    waiting.join(10)
+    assert not waiting.is_alive()

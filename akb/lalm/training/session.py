@@ -125,6 +125,9 @@ class Session:
             from accelerate.utils import broadcast_object_list
 
             broadcast_object_list(launch)
+            if main:
+                stored.tell(self.place, launch[0], stored.BEGUN)
+            self.accelerator.wait_for_everyone()
         outcome = stored.FAILED
         try:
             made = stored.digest(run, grounded, self._audio)

@@ -29,7 +29,7 @@ from akb.lalm.training.rows import Clip, Rows
 
 FORMAT = 1  # raised when the same would be written otherwise
 INDEX, CLIPS = "index.json", "clips.jsonl"
-TOLD, MADE, FAILED = ".rows-told", "made", "failed"
+TOLD, BEGUN, MADE, FAILED = ".rows-told", "begun", "made", "failed"
 ARRAYS = ("ids", "starts", "answers", "blocks", "block_starts", "chunk_of")
 PARTS = ("train", "held")
 LIBRARIES = ("akb", "tokenizers", "transformers")
@@ -37,6 +37,7 @@ LIBRARIES = ("akb", "tokenizers", "transformers")
 FIELDS = (("data", "rows"), ("data", "shuffled"), ("seeds", "data"), ("connector", "queries"), ("prompt",),
           ("train", "held_out"), ("train", "max_length"))  # fmt: skip
 WAIT = 1.0  # seconds between looks
+SEEN = 120.0  # seconds after which a file that one machine wrote is seen by all that share its folder
 
 
 @dataclass
@@ -159,21 +160,26 @@ def read(folder: Path) -> Data:
 # -- several processes --
 
 
-def tell(place: Path, launch: str, outcome: str) -> None:
-    """Tell the other processes of a launch how making the rows ended."""
-    write_whole(place / TOLD, f"{launch} {outcome}", ROOM)
+def tell(place: Path, launch: str, state: str) -> None:
+    """Tell the other processes of a launch how it stands with the rows."""
+    write_whole(place / TOLD, f"{launch} {state}", ROOM)
 
 
 def wait(place: Path, launch: str) -> None:
-    """Wait until the rows are there, however long the first process needs; a barrier of processes would give up.
+    """Wait until the rows are there, however long the first process needs; a barrier of processes would give up. That
+    process has told that it began.
 
     Raises:
-        AkbError: they cannot be made.
+        AkbError: they cannot be made, or are made where this machine does not see them.
     """
+    latest = time.monotonic() + SEEN
     while True:
-        told = (place / TOLD).read_text("utf-8").split() if (place / TOLD).is_file() else [""]
-        if told[0] == launch:
+        told, state = (place / TOLD).read_text("utf-8").rsplit(" ", 1) if (place / TOLD).is_file() else ("", "")
+        if told == launch and state != BEGUN:
             break
+        if told != launch and time.monotonic() > latest:
+            raise AkbError("what the first process writes there is not seen by this one", where=str(place),
+                           fix="A training needs one folder that all machines share (lalms in akb.toml).")  # fmt: skip
         time.sleep(WAIT)
-    if told[1] != MADE:
+    if state != MADE:
         raise AkbError("the first process could not read the rows", where=str(place), fix="It says why.")
