@@ -216,7 +216,7 @@ def test_the_page_on_adding_a_captioner_works(tmp_path: Path, monkeypatch: pytes
     assert "The clip lasts 2.50 s." in file.read_text("utf-8")
 
 
-def test_the_page_on_adding_a_recipe_works(tmp_path: Path) -> None:
+def test_the_page_on_adding_a_recipe_works(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     page = (ROOT / "docs/adding-a-recipe.md").read_text("utf-8")
     (tmp_path / "mine/lalm").mkdir(parents=True)
     (tmp_path / "mine/adapters").mkdir()
@@ -224,8 +224,8 @@ def test_the_page_on_adding_a_recipe_works(tmp_path: Path) -> None:
     (tmp_path / "mine/adapters/acme.yaml").write_text(blocks(model, "yaml")[0])
     (tmp_path / "mine/lalm/acme-hears.yaml").write_text(blocks(page, "yaml")[0])
     (tmp_path / "mine/lalm/clips.jsonl").write_text(blocks(page, "json")[0])
-    assert "acme-hears" in akb("lalm", "show", "--include", "mine", cwd=tmp_path).stdout
-    done = akb("lalm", "data", "acme-hears", "--include", "mine", "--dry-run", cwd=tmp_path)
+    assert "acme-hears" in akb_here(capfd, "lalm", "show", "--include", "mine").stdout
+    done = akb_here(capfd, "lalm", "data", "acme-hears", "--include", "mine", "--dry-run")
     assert done.returncode == 2
     assert "1.flac" in done.stderr  # the recipe and the manifest are read; its clips are not there
 

@@ -245,10 +245,12 @@ class HF:
 
     def _split_on_oom(self, batch: list[Request]) -> list[Response]:
         torch = _torch(self.where)
+        from akb.adapters.loading import lacks_memory
+
         try:
             return self._generate(batch) if isinstance(batch[0], Generate) else self._choose(batch)
         except RuntimeError as error:
-            if not isinstance(error, torch.OutOfMemoryError) and "out of memory" not in str(error).lower():
+            if not lacks_memory(error):
                 raise
             if len(batch) == 1:
                 raise AkbError(

@@ -18,6 +18,7 @@ from akb.adapters import causal
 from akb.adapters.batching import Need, plan
 from akb.adapters.gathering import Head, Places
 from akb.adapters.keyvalues import Prefix
+from akb.adapters.loading import lacks_memory
 from akb.adapters.rendering import Encoded
 from akb.adapters.trees import Tree, chains, grow, mask, positions
 from akb.types import Choose, Response, Score
@@ -155,8 +156,6 @@ class Scorer:
     def _tried(self, prompt: tuple[int, ...]) -> bool:
         """Whether trees behind a prefix give the log-probabilities of sequences, for a short text of different tokens,
         with branches of several tokens."""
-        import torch
-
         some = range(self.model.get_input_embeddings().weight.shape[0])
         own = [token for token in prompt[:24] if token in some]  # ids that stand for audio are not the vocabulary's
         text = tuple(dict.fromkeys((*own, *some[:24])))[:24]
@@ -166,7 +165,7 @@ class Scorer:
         try:
             found = self._by_trees(trial, 12)
         except (RuntimeError, TypeError, ValueError, AttributeError, LookupError) as error:
-            if isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error).lower():
+            if lacks_memory(error):
                 raise
             return False  # it takes no such mask or cache
         near = NEAR.get(str(causal.dtype(self.model)).removeprefix("torch."), NEAR_HALF)

@@ -163,11 +163,11 @@ def test_a_system_message_that_the_template_refuses_goes_before_the_question(zoo
 
 
 class Limited(torch.nn.Module):  # type: ignore[misc]
-    """A model on a device that holds so many rows and no more."""
+    """A model on a device that holds so many rows and no more, as a GPU says it or as a CPU does."""
 
-    def __init__(self, inner: Any, most: int) -> None:
+    def __init__(self, inner: Any, most: int, error: Exception) -> None:
         super().__init__()
-        self.inner, self.most = inner, most
+        self.inner, self.most, self.error = inner, most, error
         self.generation_config, self.refused = inner.generation_config, 0
 
     def get_base_model(self) -> Any:
@@ -182,7 +182,7 @@ class Limited(torch.nn.Module):  # type: ignore[misc]
     def _check(self, ids: torch.Tensor) -> None:
         if len(ids) > self.most:
             self.refused += 1
-            raise torch.OutOfMemoryError("out of memory, as ordered")
+            raise self.error
 
     def forward(self, input_ids: torch.Tensor, **rest: Any) -> Any:
         self._check(input_ids)
@@ -193,9 +193,13 @@ class Limited(torch.nn.Module):  # type: ignore[misc]
         return self.inner.generate(input_ids=input_ids, **rest)
 
 
-def limited(folder: Path, most: int) -> tuple[HF, Limited]:
+ON_GPU = torch.OutOfMemoryError("out of memory, as ordered")
+ON_CPU = RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried to")
+
+
+def limited(folder: Path, most: int, error: Exception = ON_GPU) -> tuple[HF, Limited]:
     asked = adapter(folder, batch_tokens=100_000)
-    model = Limited(asked._model, most)
+    model = Limited(asked._model, most, error)
     asked.__dict__["_model"] = model
     return asked, model
 
@@ -208,9 +212,10 @@ def test_a_batch_that_memory_cannot_hold_is_split_and_answered_the_same(zoo: Zoo
     assert farthest(ours, logprobs(answers(adapter(folder), battery()))) < NEAR
 
 
-def test_a_batch_of_replies_is_split_too(zoo: Zoo) -> None:
+@pytest.mark.parametrize("error", [ON_GPU, ON_CPU], ids=["GPU", "CPU"])
+def test_a_batch_of_replies_is_split_too(error: Exception, zoo: Zoo) -> None:
     folder = zoo.folder("llama")
-    asked, model = limited(folder, most=8)
+    asked, model = limited(folder, most=8, error=error)
     ours = [response.text for response in answers(asked, PROMPTS * 2)]
     assert model.refused > 0
     assert ours == [response.text for response in answers(adapter(folder), PROMPTS * 2)]
