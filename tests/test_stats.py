@@ -133,6 +133,14 @@ def test_rows_are_what_counting_by_hand_gives() -> None:
     assert found.reasons == (("the reply is empty", 2), ("the server reports a refusal", 1))
 
 
+def test_what_is_not_ok_is_counted_by_answers_where_a_question_has_several() -> None:
+    orders = [[0, 1, 2, 3], [1, 2, 3, 0], [2, 3, 0, 1], [3, 0, 1, 2]]
+    row = summarise([judged("1", [R, EMPTY, REFUSED, W], orders=orders), judged("2", [R])]).rows[0]
+    assert exact(row.not_ok) == Fraction(2, 5)
+    assert exact(row.by_chance) == (Fraction(1, 4) + Fraction(1, 4) * Fraction(2, 4) + 1) / 2
+    assert exact(row.readable) == Fraction(2, 3)
+
+
 def test_macro_weighs_categories_alike_and_micro_weighs_questions_alike() -> None:
     many = [judged(f"m{n}", [R], "music") for n in range(9)]
     found = summarise([*many, judged("s", [W], "sound")])

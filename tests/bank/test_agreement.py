@@ -40,6 +40,12 @@ def test_gwets_ac1_stays_high_where_kappa_falls_to_nothing() -> None:
     assert agreement.cohen(PARADOX) == pytest.approx(-0.0234, abs=5e-5)
 
 
+def test_gwets_ac1_of_several_raters_is_the_published_one_and_what_nobody_rated_counts_for_nothing() -> None:
+    """Gwet, Handbook of Inter-Rater Reliability, on the observers above."""
+    assert agreement.gwet(UNITS) == pytest.approx(0.775, abs=5e-4)
+    assert agreement.gwet([*UNITS, [None] * 4]) == agreement.gwet(UNITS)
+
+
 pairs = st.lists(st.lists(st.integers(0, 3), min_size=2, max_size=2), min_size=3, max_size=60)
 
 

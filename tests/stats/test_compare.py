@@ -52,6 +52,18 @@ def told(*args: object) -> str:
     return done.stdout
 
 
+@pytest.mark.parametrize(("old", "new"), [('"answer":0', '"answer":1'), ("What is 1?", "What was 1?"), ('"b"', '"e"')])
+def test_a_question_that_is_another_in_one_run_is_named(tmp_path: Path, old: str, new: str) -> None:
+    """Its key, its words, an option: scores of the two would be of different things."""
+    one, other = run(tmp_path, "one", [0, 1]), run(tmp_path, "other", [0, 1])
+    head, *rest = (other / records.TRIALS).read_text("utf-8").splitlines(keepends=True)
+    changed = rest[0].replace(old, new)
+    assert changed != rest[0]
+    (other / records.TRIALS).write_text(head + changed, "utf-8")
+    with pytest.raises(AkbError, match="question q001 is another one in this run"):
+        told(one, other)
+
+
 @pytest.fixture
 def three(tmp_path: Path) -> list[Path]:
     good = run(tmp_path, "good", [0] * 90 + [1] * 10)
