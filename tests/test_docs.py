@@ -37,7 +37,8 @@ def readme_commands() -> list[str]:
     for line in README.splitlines():
         if line.startswith("| `akb "):
             found += list(re.findall(r"`(akb [^`]+)`", line.split(" | ")[0]))
-    return [command for command in found if command != "akb eval"]  # its name alone is not a command
+    # its name alone is not a command; the gates take a quarter of a minute, and bank/test_release.py runs them
+    return [command for command in found if command not in ("akb eval", "akb bank check")]
 
 
 def models_of(command: list[str]) -> set[str]:
