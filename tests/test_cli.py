@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import typer
+from toys import akb_here, complaint
 
 import akb as akb_package
 from akb.cli.app import app, main
@@ -481,6 +482,14 @@ def test_a_closed_output_is_no_fault_of_akb(tmp_path: Path) -> None:
     done = subprocess.run(["sh", "-c", '"$@" >&-', "sh", *command], capture_output=True, text=True, cwd=tmp_path,
                           check=False)  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("words", ["eval -m first -t", "caption -t lab-audio -w", "eval -t phonetic -m lalm:", "score"])
+def test_a_name_that_is_too_long_for_a_path_is_no_fault_of_akb(words: str, capfd: pytest.CaptureFixture[str]) -> None:
+    name = "x" * 300
+    given = [*words.split()[:-1], words.split()[-1] + name] if words.endswith(":") else [*words.split(), name]
+    told = complaint(akb_here(capfd, *given), "too long for a file", " characters)")
+    assert len(told) < 250  # it is not shown whole
 
 
 def test_the_package_tells_the_version_that_is_installed() -> None:

@@ -84,6 +84,9 @@ app.add_typer(lalm.app, name="lalm")
 app.add_typer(leaderboard.app, name="leaderboard")
 
 
+LONG_NAME = 80  # characters of a name that an error shows
+
+
 def main() -> None:
     """Run the command line; every error that a user can cause is one clear message and exit code 2."""
     for name in ("stdout", "stderr"):
@@ -104,6 +107,13 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_ERROR)
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # a name of anything may be a path; that it can be none is seen here
+            name = str(error.filename)
+            told = name if len(name) <= LONG_NAME else f"{name[:LONG_NAME]}... ({len(name):,} characters)"
+            print(
+                f"akb: {told}: this name is too long for a file\n  Look at the names that were given.", file=sys.stderr
+            )
+            sys.exit(EXIT_ERROR)
         if error.errno != errno.ENOSPC:
             _fault(error)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
